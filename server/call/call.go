@@ -1,0 +1,97 @@
+// Package call is the vocabulary between the HTTP front end and the services
+// behind it: what a call is, what an operation is, and the errors that clients
+// see. It owns no state and does no I/O.
+package call
+
+import (
+	"context"
+	"time"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
+)
+
+// Call is one authenticated request on its way through an operation. It belongs
+// to the goroutine that serves the request.
+type Call struct {
+	Service   string // the SigV4 service name: "kms", …
+	Operation string // "Encrypt"
+	RequestID string // UUID; the x-amzn-RequestId of the answer
+	EventID   string // UUID of the audit record
+	Time      time.Time
+	Region    string // from the credential scope
+	SourceIP  string
+	UserAgent string
+	TLS       *ledger.TLSDetails
+
+	// Principal is who calls: set inside the transaction, before the operation
+	// runs, by reads that guard the transaction.
+	Principal Principal
+
+	// Record is what the operation says of itself to the audit record. It is
+	// cleared before every run of the operation.
+	Record Record
+}
+
+// Principal is an authenticated identity.
+type Principal struct {
+	Type        string // "IAMUser" or "Root", as CloudTrail's userIdentity.type
+	AccountID   string // 12 digits
+	ARN         string // arn:aws:iam::123456789012:user/admin
+	PrincipalID string // AIDA…
+	UserName    string
+	AccessKeyID string
+}
+
+// Record is an operation's part of the audit record. The values are structs
+// declared for the purpose, never a request or response as such: what is not
+// declared cannot be recorded.
+type Record struct {
+	Parameters any // requestParameters; nil is recorded as null
+	Response   any // responseElements; nil is recorded as null
+	Additional any // additionalEventData; nil is left out
+	Resources  []ledger.Resource
+}
+
+// Operation is a row of a service's table.
+type Operation struct {
+	Name     string
+	ReadOnly bool // CloudTrail's readOnly
+	// Decode parses and validates a request body. Its error is an *Error.
+	Decode func(body []byte) (any, error)
+	// Run is the operation: a plain function over a transaction, run again when
+	// the transaction conflicts, so all its effects are in tx, c.Record and what it
+	// answers. An *Error refuses the call: the front end rolls the writes back and
+	// records the refusal. Any other error is a failure inside Cofre (500). The
+	// response is encoded as JSON; nil is an empty body; a Later is called once the
+	// transaction is committed and applied here.
+	Run func(ctx context.Context, tx *fsm.Txn, c *Call, request any) (response any, err error)
+}
+
+// Later answers a call after its record is committed, from a state that includes
+// it: how lists, which span more keys than a transaction can guard, are
+// linearizable all the same.
+type Later func(view fsm.View) (response any, err error)
+
+// Bind makes an operation of a typed method.
+func Bind[Req, Resp any](name string, readOnly bool, decode func([]byte, *Req) error,
+	run func(context.Context, *fsm.Txn, *Call, *Req) (Resp, error)) Operation {
+	return Operation{
+		Name:     name,
+		ReadOnly: readOnly,
+		Decode: func(body []byte) (any, error) {
+			req := new(Req)
+			if err := decode(body, req); err != nil {
+				return nil, err
+			}
+			return req, nil
+		},
+		Run: func(ctx context.Context, tx *fsm.Txn, c *Call, request any) (any, error) {
+			resp, err := run(ctx, tx, c, request.(*Req))
+			if err != nil {
+				return nil, err
+			}
+			return resp, nil
+		},
+	}
+}

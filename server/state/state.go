@@ -1,0 +1,52 @@
+// Package state declares the records that the services keep in the replicated
+// state, and their tables. Their numbers (CBOR keys) are for ever.
+package state
+
+import (
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+)
+
+// Account is a tenant.
+type Account struct {
+	ID       string `cbor:"1,keyasint"` // 12 digits
+	Name     string `cbor:"2,keyasint,omitempty"`
+	Created  int64  `cbor:"3,keyasint"`           // Unix milliseconds
+	Operator bool   `cbor:"4,keyasint,omitempty"` // its principals may use the admin API
+}
+
+// User is an IAM user.
+type User struct {
+	AccountID string `cbor:"1,keyasint"`
+	Name      string `cbor:"2,keyasint"`
+	Path      string `cbor:"3,keyasint"`
+	ID        string `cbor:"4,keyasint"` // AIDA…, never used twice
+	Created   int64  `cbor:"5,keyasint"` // Unix milliseconds
+}
+
+// AccessKey is a user's long-term credential.
+type AccessKey struct {
+	ID        string     `cbor:"1,keyasint"` // AKIA…
+	AccountID string     `cbor:"2,keyasint"`
+	UserName  string     `cbor:"3,keyasint"`
+	UserID    string     `cbor:"4,keyasint"`
+	Active    bool       `cbor:"5,keyasint"`
+	Created   int64      `cbor:"6,keyasint"` // Unix milliseconds
+	Secret    hsm.Sealed `cbor:"7,keyasint"` // the secret under the secrets key; aad is the ID
+}
+
+// System is the cluster's own record, one under the identifier "system".
+type System struct {
+	ClusterID  string         `cbor:"1,keyasint"` // UUID
+	Generation hsm.Generation `cbor:"2,keyasint"` // domain key for new keys
+	SecretsKey hsm.WrappedKey `cbor:"3,keyasint"` // seals credentials' secrets
+	Created    int64          `cbor:"4,keyasint"` // Unix milliseconds
+}
+
+// The tables. The comment gives the identifier.
+var (
+	Accounts   = fsm.Table[Account]{Name: "account"}      // account id
+	Users      = fsm.Table[User]{Name: "user"}            // account id, lower-case user name
+	AccessKeys = fsm.Table[AccessKey]{Name: "access-key"} // access key id
+	Systems    = fsm.Table[System]{Name: "system"}        // "system"
+)
