@@ -1,0 +1,222 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const valid = `
+name = "node1"
+data_dir = "/var/lib/cofre"
+regions = ["us-east-1"]
+`
+
+func load(t *testing.T, text string, env map[string]string) (*Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "cofre.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path, func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	})
+}
+
+func TestLoadDefaults(t *testing.T) {
+	c, err := load(t, valid, map[string]string{"COFRE_HSM_PIN": "1234"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.API.Listen != "127.0.0.1:7600" || c.Cluster.Advertise != "127.0.0.1:7700" {
+		t.Errorf("listens beyond loopback by default: %+v %+v", c.API, c.Cluster)
+	}
+	if c.Admin.Socket != "/var/lib/cofre/admin.sock" || c.HSM.Path != "/var/lib/cofre/partition" {
+		t.Errorf("derived paths: %q, %q", c.Admin.Socket, c.HSM.Path)
+	}
+	if c.Metrics.Listen != "" {
+		t.Errorf("metrics listen at %q without being told", c.Metrics.Listen)
+	}
+}
+
+func TestEnvironmentOverrides(t *testing.T) {
+	c, err := load(t, valid, map[string]string{
+		"COFRE_HSM_PIN":    "1234",
+		"COFRE_NAME":       "node9",
+		"COFRE_API_LISTEN": "127.0.0.2:1",
+		"COFRE_API_HOSTS":  "a.example,b.example",
+		"COFRE_ENDPOINTS":  "belongs to clients and is ignored",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Name != "node9" || c.API.Listen != "127.0.0.2:1" || strings.Join(c.API.Hosts, " ") != "a.example b.example" {
+		t.Errorf("not overridden: %+v", c)
+	}
+}
+
+func TestPINFromFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pin")
+	if err := os.WriteFile(file, []byte("from the file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		text string
+		env  map[string]string
+	}{
+		"setting":  {text: valid + "[hsm]\npin_file = " + fmt.Sprintf("%q", file)},
+		"variable": {text: valid, env: map[string]string{"COFRE_HSM_PIN_FILE": file}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := load(t, test.text, test.env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.HSM.PIN.Reveal() != "from the file" {
+				t.Errorf("PIN is %q", c.HSM.PIN.Reveal())
+			}
+		})
+	}
+}
+
+func TestEveryMistakeIsNamed(t *testing.T) {
+	_, err := load(t, `
+name = "Node 1"
+data_dir = "relative"
+regions = ["us-east-1", "us-east-1", "Moon"]
+colour = "blue"
+[api]
+listen = "127.0.0.1"
+cert_file = "/c"
+[cluster]
+listen = "0.0.0.0:7700"
+log_store = "tape"
+lisen = "127.0.0.1:7700"
+[hsm]
+kind = "pkcs11"
+uri = "pkcs11:token=x?pin-value=1234"
+path = "/p"
+pin = "1234"
+pin_file = "/nonexistent/pin"
+[log]
+level = "loud"
+format = "xml"
+[metrics]
+listen = "127.0.0.1:0"
+`, nil)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		"colour: unknown setting", "cluster.lisen: unknown setting", "hsm.pin: unknown setting",
+		`name: "Node 1"`, "data_dir:", `"us-east-1" is there twice`, `"Moon" is no region name`,
+		"api.cert_file and api.key_file", "api.listen:", "cluster.advertise:", "cluster.log_store:",
+		"hsm.uri: pin-value", "hsm.path:", "hsm.pin_file:", "hsm: no PIN",
+		"log.level:", "log.format:", "metrics.listen:",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q", want)
+		}
+	}
+	if strings.Contains(err.Error(), "1234") {
+		t.Errorf("the error holds the PIN: %v", err)
+	}
+}
+
+func TestLoadRefusesWhatIsNoTOML(t *testing.T) {
+	if _, err := load(t, "name = ", nil); err == nil {
+		t.Error("accepted")
+	}
+	if _, err := Load("/nonexistent/cofre.toml", os.LookupEnv); err == nil {
+		t.Error("accepted a missing file")
+	}
+}
+
+func TestSecretDoesNotPrint(t *testing.T) {
+	s := NewSecret("hunter2")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, value := range []any{s, &s, HSM{PIN: s}, []Secret{s}} {
+			if out := fmt.Sprintf(verb, value); strings.Contains(out, "hunter2") || strings.Contains(out, "68756e74657232") {
+				t.Errorf("%s prints %s", verb, out)
+			}
+		}
+	}
+	if b, err := json.Marshal(HSM{PIN: s}); err == nil {
+		t.Errorf("became JSON: %s", b)
+	}
+	if s.Reveal() != "hunter2" || s.Empty() {
+		t.Error("the secret is lost")
+	}
+}
+
+// TestDocumentedExamples parses every TOML example of the documentation, so that
+// none describes a setting that does not exist.
+func TestDocumentedExamples(t *testing.T) {
+	root := filepath.Join("..", "..")
+	examples := map[string]string{"deploy/cofre.toml": read(t, filepath.Join(root, "deploy", "cofre.toml"))}
+	block := regexp.MustCompile("(?s)```toml\n(.*?)```")
+	for _, dir := range []string{".", "docs"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			for i, m := range block.FindAllStringSubmatch(read(t, file), -1) {
+				examples[fmt.Sprintf("%s %d", filepath.Base(file), i+1)] = m[1]
+			}
+		}
+	}
+	if len(examples) < 3 {
+		t.Fatalf("found only %d examples", len(examples))
+	}
+	for name, text := range examples {
+		t.Run(name, func(t *testing.T) {
+			if _, err := load(t, text, map[string]string{"COFRE_HSM_PIN": "1234", "COFRE_HSM_PIN_FILE": ""}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestEverySettingIsDocumented holds docs/configuration.md against Config.
+func TestEverySettingIsDocumented(t *testing.T) {
+	doc := read(t, filepath.Join("..", "..", "docs", "configuration.md"))
+	for _, key := range settings() {
+		if !strings.Contains(doc, "`"+key+"`") {
+			t.Errorf("docs/configuration.md does not explain %s", key)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// settings lists the keys of all settings, as in "api.listen".
+func settings() []string {
+	var keys []string
+	_ = new(Config).override(func(name string) (string, bool) {
+		keys = append(keys, name)
+		return "", false
+	})
+	for i, key := range keys {
+		key = strings.ToLower(strings.TrimPrefix(key, "COFRE_"))
+		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics"} {
+			if rest, ok := strings.CutPrefix(key, section+"_"); ok {
+				key = section + "." + rest
+			}
+		}
+		keys[i] = key
+	}
+	return keys
+}

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var (
+	nodeName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	regionName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+)
+
+// validate reports everything that is wrong, in the order of the documentation.
+func (c *Config) validate() error {
+	return errors.Join(
+		c.validateNode(),
+		c.API.validate(),
+		c.Cluster.validate(),
+		c.HSM.validate(),
+		absolute("admin.socket", c.Admin.Socket),
+		socketLength(c.Admin.Socket),
+		oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error"),
+		oneOf("log.format", c.Log.Format, "text", "json"),
+		optionalAddress("metrics.listen", c.Metrics.Listen),
+	)
+}
+
+func (c *Config) validateNode() error {
+	var errs []error
+	if !nodeName.MatchString(c.Name) {
+		errs = append(errs, fmt.Errorf("name: %q is not 1 to 63 of a-z, 0-9 and hyphen", c.Name))
+	}
+	errs = append(errs, absolute("data_dir", c.DataDir))
+	if len(c.Regions) == 0 {
+		errs = append(errs, errors.New("regions: at least one is needed"))
+	}
+	for i, region := range c.Regions {
+		if !regionName.MatchString(region) {
+			errs = append(errs, fmt.Errorf("regions: %q is no region name", region))
+		}
+		if slices.Contains(c.Regions[:i], region) {
+			errs = append(errs, fmt.Errorf("regions: %q is there twice", region))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a API) validate() error {
+	var errs []error
+	if (a.CertFile == "") != (a.KeyFile == "") {
+		errs = append(errs, errors.New("api.cert_file and api.key_file: set both or neither"))
+	}
+	if a.CertFile == "" && (len(a.Hosts) == 0 || slices.Contains(a.Hosts, "")) {
+		errs = append(errs, errors.New("api.hosts: names or addresses are needed for the certificate"))
+	}
+	return errors.Join(append(errs, address("api.listen", a.Listen))...)
+}
+
+func (c Cluster) validate() error {
+	return errors.Join(
+		address("cluster.listen", c.Listen),
+		address("cluster.advertise", c.Advertise),
+		advertisable(c.Advertise),
+		oneOf("cluster.log_store", c.LogStore, LogStoreBoltDB, LogStoreWAL),
+	)
+}
+
+func (h HSM) validate() error {
+	errs := []error{oneOf("hsm.kind", h.Kind, HSMSoft, HSMPKCS11)}
+	switch h.Kind {
+	case HSMSoft:
+		errs = append(errs, absolute("hsm.path", h.Path))
+		if h.URI != "" {
+			errs = append(errs, errors.New("hsm.uri: only for hsm.kind pkcs11"))
+		}
+	case HSMPKCS11:
+		errs = append(errs, pkcs11URI(h.URI))
+		if h.Path != "" {
+			errs = append(errs, errors.New("hsm.path: only for hsm.kind soft"))
+		}
+	}
+	if h.PIN.Empty() {
+		errs = append(errs, errors.New("hsm: no PIN: set hsm.pin_file, COFRE_HSM_PIN_FILE or COFRE_HSM_PIN"))
+	}
+	return errors.Join(errs...)
+}
+
+// pkcs11URI refuses a PIN in the URI (RFC 7512 §2.4 allows pin-value): it would
+// stand in a file that is no secret.
+func pkcs11URI(uri string) error {
+	if !strings.HasPrefix(uri, "pkcs11:") {
+		return errors.New("hsm.uri: a pkcs11: URI (RFC 7512) is needed")
+	}
+	if strings.Contains(uri, "pin-value=") {
+		return errors.New("hsm.uri: pin-value is not accepted here; use hsm.pin_file")
+	}
+	return nil
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is not one of %s", key, value, strings.Join(allowed, ", "))
+}
+
+func absolute(key, path string) error {
+	if filepath.IsAbs(path) {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is not an absolute path", key, path)
+}
+
+// maxSocketPath is what sun_path holds on Linux, without the final zero byte
+// (unix(7)).
+const maxSocketPath = 107
+
+func socketLength(path string) error {
+	if len(path) <= maxSocketPath {
+		return nil
+	}
+	return fmt.Errorf("admin.socket: %d bytes, and a Unix socket's path has at most %d", len(path), maxSocketPath)
+}
+
+func address(key, value string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not host:port", key, value)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("%s: %q has no port from 1 to 65535", key, value)
+	}
+	return nil
+}
+
+func optionalAddress(key, value string) error {
+	if value == "" {
+		return nil
+	}
+	return address(key, value)
+}
+
+// advertisable refuses an address that others cannot reach.
+func advertisable(value string) error {
+	host, _, err := net.SplitHostPort(value)
+	if err != nil {
+		return nil // reported by address
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		return fmt.Errorf("cluster.advertise: %q is no address that other nodes can reach", value)
+	}
+	return nil
+}
