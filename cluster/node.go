@@ -106,7 +106,9 @@ func (n *Node) LeaderChanges() <-chan bool { return nil }
 
 // Token makes a one-time join token, valid for the given hours, that pins the
 // cluster's CA and names this cluster's nodes.
-func (n *Node) Token(ctx context.Context, event []byte, hours int) (string, error) { return "", errLater }
+func (n *Node) Token(ctx context.Context, event []byte, hours int) (string, error) {
+	return "", errLater
+}
 
 // ServerCertificate issues a certificate of the cluster's CA for hosts (names
 // and IP addresses), valid for 90 days, with a new key in memory.

@@ -49,4 +49,6 @@ type Transactor interface {
 
 // Steward does the work that time causes: it deletes the keys whose window has
 // ended. It runs until ctx is done; the caller runs it while the node leads.
-func (s *Service) Steward(ctx context.Context, node Transactor, now func() time.Time) error { return nil }
+func (s *Service) Steward(ctx context.Context, node Transactor, now func() time.Time) error {
+	return nil
+}
