@@ -21,7 +21,7 @@ type Event struct {
 	RequestID           string       `json:"requestID,omitempty"`
 	EventID             string       `json:"eventID"`
 	ReadOnly            bool         `json:"readOnly"`
-	Resources           []Resource   `json:"resources,omitempty"`
+	Resources           []Resource   `json:"resources,omitzero"` // nil is left out, empty is []
 	EventType           string       `json:"eventType"`
 	ManagementEvent     bool         `json:"managementEvent"`
 	RecipientAccountID  string       `json:"recipientAccountId"`

@@ -16,6 +16,7 @@ import (
 type Call struct {
 	Service   string // the SigV4 service name: "kms", …
 	Operation string // "Encrypt"
+	ReadOnly  bool   // the operation's: CloudTrail's readOnly
 	RequestID string // UUID; the x-amzn-RequestId of the answer
 	EventID   string // UUID of the audit record
 	Time      time.Time
@@ -57,7 +58,8 @@ type Record struct {
 type Operation struct {
 	Name     string
 	ReadOnly bool // CloudTrail's readOnly
-	// Decode parses and validates a request body. Its error is an *Error.
+	// Decode parses and validates a request body, and keeps nothing of body: it is
+	// overwritten afterwards. Its error is an *Error.
 	Decode func(body []byte) (any, error)
 	// Run is the operation: a plain function over a transaction, run again when
 	// the transaction conflicts, so all its effects are in tx, c.Record and what it
