@@ -2,7 +2,10 @@ package fsm
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
+
+	"github.com/cofre-kms/cofre/ledger"
 )
 
 // ErrTooLarge is returned when a record, event or transaction is over its limit.
@@ -45,14 +48,12 @@ type Txn struct {
 
 // Read is a guard: the transaction commits only if the key is at this revision.
 type Read struct {
-	_   struct{} `cbor:",toarray"`
 	Key Key
 	Rev Rev
 }
 
 // Write sets a record, or deletes it where Value is nil.
 type Write struct {
-	_     struct{} `cbor:",toarray"`
 	Key   Key
 	Value []byte
 }
@@ -131,3 +132,29 @@ func (t *Txn) SetEvent(event []byte) { t.event = event }
 // View is the view that the transaction reads from, for reads that must not
 // guard it.
 func (t *Txn) View() View { return t.view }
+
+// Size is an upper bound of the bytes that the transaction adds to a batch
+// before compression. It answers ErrTooLarge where the transaction or a part of
+// it is over its limit: no batch can carry it.
+func (t *Txn) Size() (int, error) {
+	size := itemOverhead*3 + len(t.event)
+	if len(t.event) > ledger.MaxEvent {
+		return 0, fmt.Errorf("event of %d bytes: %w", len(t.event), ErrTooLarge)
+	}
+	for _, r := range t.reads {
+		if len(r.Key) == 0 || len(r.Key) > MaxKey {
+			return 0, fmt.Errorf("key of %d bytes: %w", len(r.Key), ErrTooLarge)
+		}
+		size += itemOverhead*2 + len(r.Key)
+	}
+	for _, w := range t.writes {
+		if len(w.Key) == 0 || len(w.Key) > MaxKey || len(w.Value) > MaxRecord {
+			return 0, fmt.Errorf("record of %d bytes under a key of %d: %w", len(w.Value), len(w.Key), ErrTooLarge)
+		}
+		size += itemOverhead*2 + len(w.Key) + len(w.Value)
+	}
+	if size > MaxTxn {
+		return 0, fmt.Errorf("transaction of %d bytes: %w", size, ErrTooLarge)
+	}
+	return size, nil
+}

@@ -1,0 +1,239 @@
+package fsm
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/cofre-kms/cofre/ledger"
+)
+
+// Limits of what a batch may hold. Apply refuses a command that is over one of
+// them, so they are part of the protocol between replicas: raising one waits for
+// the cluster's feature level like any new command.
+const (
+	MaxKey    = 1 << 10   // bytes of a key
+	MaxRecord = 256 << 10 // bytes of a record's value
+	MaxTxn    = 1 << 20   // bytes of a transaction, as Txn.Size counts them
+	MaxTxns   = 1 << 14   // transactions in a batch
+	MaxBatch  = 8 << 20   // bytes of a batch before compression
+	MaxNode   = 255       // bytes of a node's name
+)
+
+// commandBatch is the first byte of a batch's command. Another shape gets another
+// byte, and is proposed only when every member knows it.
+const commandBatch = 1
+
+// A command is the byte commandBatch and a Zstandard frame (RFC 8878) over one
+// CBOR item in core deterministic encoding:
+//
+//	batch = [node: tstr, incarnation: uint, sequence: uint, settled: uint, [* txn]]
+//	txn   = [[* read], [* write], event: bstr / null]
+//	read  = (key: bstr, rev: uint)
+//	write = (key: bstr, value: bstr / null)    ; null deletes
+//
+// Reads and writes stand in their arrays flat, key after revision after key.
+
+// EncodeBatch encodes and compresses a batch as a command for the Raft log. It
+// answers ErrTooLarge where the batch or a part of it is over its limit.
+func EncodeBatch(b *Batch) ([]byte, error) {
+	size := 64 + len(b.Node)
+	for _, t := range b.Txns {
+		n, err := t.Size()
+		if err != nil {
+			return nil, err
+		}
+		size += n
+	}
+	if size > MaxBatch || len(b.Txns) > MaxTxns || len(b.Node) > MaxNode {
+		return nil, fmt.Errorf("encoding a batch of %d transactions, %d bytes: %w", len(b.Txns), size, ErrTooLarge)
+	}
+	buf := encoding.buffers.Get().(*[]byte)
+	defer encoding.buffers.Put(buf)
+	plain := appendBatch((*buf)[:0], b)
+	*buf = plain
+	command := make([]byte, 1, 64+len(plain)/4)
+	command[0] = commandBatch
+	return encoding.zstd.EncodeAll(plain, command), nil
+}
+
+// encoding holds what EncodeBatch uses again: the compressor is safe for
+// concurrent EncodeAll.
+var encoding = struct {
+	zstd    *zstd.Encoder
+	buffers sync.Pool
+}{
+	zstd:    newEncoder(),
+	buffers: sync.Pool{New: func() any { return new([]byte) }},
+}
+
+func newEncoder() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		panic(fmt.Sprintf("fsm: Zstandard options: %v", err)) // constants, checked by every test
+	}
+	return e
+}
+
+func appendBatch(b []byte, batch *Batch) []byte {
+	b = appendHead(b, majorArray, 5)
+	b = append(appendHead(b, majorText, uint64(len(batch.Node))), batch.Node...)
+	b = appendHead(b, majorUint, batch.Incarnation)
+	b = appendHead(b, majorUint, batch.Sequence)
+	b = appendHead(b, majorUint, batch.Settled)
+	b = appendHead(b, majorArray, uint64(len(batch.Txns)))
+	for _, t := range batch.Txns {
+		b = appendTxn(b, t)
+	}
+	return b
+}
+
+func appendTxn(b []byte, t *Txn) []byte {
+	b = appendHead(b, majorArray, 3)
+	b = appendHead(b, majorArray, 2*uint64(len(t.reads)))
+	for _, r := range t.reads {
+		b = appendHead(appendBytes(b, r.Key), majorUint, uint64(r.Rev))
+	}
+	b = appendHead(b, majorArray, 2*uint64(len(t.writes)))
+	for _, w := range t.writes {
+		b = appendBytes(b, w.Key)
+		if w.Value == nil {
+			b = append(b, cborNull)
+		} else {
+			b = appendBytes(b, w.Value)
+		}
+	}
+	if len(t.event) == 0 {
+		return append(b, cborNull)
+	}
+	return appendBytes(b, t.event)
+}
+
+// batch is a decoded command. Its byte slices alias plain, and all of it is
+// overwritten when the decoder is used again.
+type batch struct {
+	node                           string
+	incarnation, sequence, settled uint64
+	txns                           []txn
+}
+
+type txn struct {
+	reads  []read
+	writes []write
+	event  []byte // nil: none
+}
+
+type read struct {
+	key []byte
+	rev Rev
+}
+
+type write struct {
+	key, value []byte // value nil: delete
+}
+
+// decoder decodes commands into memory that it uses again. It belongs to one
+// goroutine.
+type decoder struct {
+	zstd   *zstd.Decoder
+	plain  []byte
+	reads  []read
+	writes []write
+	batch  batch
+}
+
+func newDecoder() *decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxBatch), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		panic(fmt.Sprintf("fsm: Zstandard options: %v", err)) // constants, checked by every test
+	}
+	return &decoder{zstd: d}
+}
+
+// decode decodes a command whole, so that a malformed one has no effect. It
+// answers ErrMalformed for everything that EncodeBatch cannot have made.
+func (d *decoder) decode(command []byte) (*batch, error) {
+	if len(command) == 0 || command[0] != commandBatch {
+		return nil, ErrMalformed
+	}
+	plain, err := d.zstd.DecodeAll(command[1:], d.plain[:0])
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	d.plain = plain
+	r := cborReader{rest: plain}
+	d.readBatch(&r)
+	if r.failed || len(r.rest) != 0 || d.batch.sequence <= d.batch.settled {
+		return nil, ErrMalformed
+	}
+	return &d.batch, nil
+}
+
+func (d *decoder) readBatch(r *cborReader) {
+	d.reads, d.writes = d.reads[:0], d.writes[:0]
+	if r.array(5) != 5 {
+		r.fail()
+	}
+	d.batch.node = string(r.bytes(majorText, MaxNode))
+	d.batch.incarnation, d.batch.sequence, d.batch.settled = r.uint(), r.uint(), r.uint()
+	d.batch.txns = d.batch.txns[:0]
+	for n := r.array(MaxTxns); n > 0 && !r.failed; n-- {
+		d.batch.txns = append(d.batch.txns, d.readTxn(r))
+	}
+}
+
+func (d *decoder) readTxn(r *cborReader) txn {
+	before := len(r.rest)
+	if r.array(3) != 3 {
+		r.fail()
+	}
+	t := txn{reads: d.readReads(r), writes: d.readWrites(r)}
+	if !r.null() {
+		if t.event = r.bytes(majorBytes, ledger.MaxEvent); len(t.event) == 0 {
+			r.fail()
+		}
+	}
+	if before-len(r.rest) > MaxTxn {
+		r.fail()
+	}
+	return t
+}
+
+func (d *decoder) readReads(r *cborReader) []read {
+	from := len(d.reads)
+	for n := pairs(r); n > 0 && !r.failed; n-- {
+		d.reads = append(d.reads, read{key: r.key(), rev: Rev(r.uint())})
+	}
+	return d.reads[from:len(d.reads):len(d.reads)]
+}
+
+func (d *decoder) readWrites(r *cborReader) []write {
+	from := len(d.writes)
+	for n := pairs(r); n > 0 && !r.failed; n-- {
+		w := write{key: r.key()}
+		if !r.null() {
+			w.value = r.bytes(majorBytes, MaxRecord)
+		}
+		d.writes = append(d.writes, w)
+	}
+	return d.writes[from:len(d.writes):len(d.writes)]
+}
+
+// pairs reads the head of a flat array of pairs. A pair has at least three bytes.
+func pairs(r *cborReader) int {
+	n := r.array(len(r.rest))
+	if n%2 != 0 {
+		r.fail()
+		return 0
+	}
+	return n / 2
+}
+
+func (r *cborReader) key() []byte {
+	key := r.bytes(majorBytes, MaxKey)
+	if len(key) == 0 {
+		r.fail()
+	}
+	return key
+}

@@ -1,0 +1,148 @@
+package fsm
+
+import (
+	"hash/maphash"
+	"sync"
+)
+
+// cache holds the records that were read last, absent ones too, with their
+// decoded values. It is exactly as new as the applied state: Apply calls update
+// for every record that it wrote before it publishes the state.
+//
+// A reader that misses reads the database and offers what it found. Between the
+// two Apply may have written the record, so a miss hands out the shard's epoch,
+// an update moves it on, and an offer of an older epoch is dropped.
+type cache struct {
+	seed   maphash.Seed
+	shards [cacheShards]cacheShard
+}
+
+const (
+	cacheShards = 64
+	// cacheUnit is how many bytes of a value count as one record.
+	cacheUnit = 1 << 10
+)
+
+// cacheShard is a part of the cache under one lock: a map into a ring of entries
+// in the order of their last use. root.next is the last used one.
+type cacheShard struct {
+	mu       sync.Mutex
+	entries  map[Key]*cacheEntry
+	root     cacheEntry
+	size     int // in units
+	capacity int
+	epoch    uint64
+	_        [64]byte // keeps shards off each other's cache lines
+}
+
+type cacheEntry struct {
+	key        Key
+	record     *Record // nil: the record is absent
+	prev, next *cacheEntry
+}
+
+func (e *cacheEntry) units() int {
+	if e.record == nil {
+		return 1
+	}
+	return 1 + len(e.record.Value)/cacheUnit
+}
+
+func newCache(records int) *cache {
+	c := &cache{seed: maphash.MakeSeed()}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.entries = make(map[Key]*cacheEntry)
+		s.root.prev, s.root.next = &s.root, &s.root
+		s.capacity = max(records/cacheShards, 1)
+	}
+	return c
+}
+
+func (c *cache) shard(key Key) *cacheShard {
+	return &c.shards[maphash.String(c.seed, string(key))%cacheShards]
+}
+
+// get answers a cached record, nil where it is absent. On a miss, offer takes
+// what was read and the epoch.
+func (c *cache) get(key Key) (rec *Record, hit bool, epoch uint64) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[key]
+	if e == nil {
+		return nil, false, s.epoch
+	}
+	if s.root.next != e {
+		e.unlink()
+		s.pushFront(e)
+	}
+	return e.record, true, 0
+}
+
+// peek answers a cached record and leaves the order as it is.
+func (c *cache) peek(key Key) (rec *Record, hit bool) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[key]; e != nil {
+		return e.record, true
+	}
+	return nil, false
+}
+
+// offer keeps a record that was read from the database after a miss, unless it
+// may have been written since. It answers the record to use: the cached one
+// where another reader was first, so that a value is decoded once.
+func (c *cache) offer(key Key, rec *Record, epoch uint64) *Record {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[key]; e != nil {
+		return e.record
+	}
+	if s.epoch != epoch {
+		return rec
+	}
+	e := &cacheEntry{key: key, record: rec}
+	s.entries[key] = e
+	s.size += e.units()
+	s.pushFront(e)
+	s.evict()
+	return rec
+}
+
+// update takes a record that Apply has written, nil where it deleted it. A
+// record that nobody has read is not kept: most writes are never read here.
+func (c *cache) update(key Key, rec *Record) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+	e := s.entries[key]
+	if e == nil {
+		return
+	}
+	s.size -= e.units()
+	e.record = rec
+	s.size += e.units()
+	s.evict()
+}
+
+func (s *cacheShard) evict() {
+	for s.size > s.capacity && s.root.prev != s.root.next {
+		e := s.root.prev
+		e.unlink()
+		delete(s.entries, e.key)
+		s.size -= e.units()
+	}
+}
+
+func (s *cacheShard) pushFront(e *cacheEntry) {
+	e.prev, e.next = &s.root, s.root.next
+	e.prev.next, e.next.prev = e, e
+}
+
+func (e *cacheEntry) unlink() {
+	e.prev.next, e.next.prev = e.next, e.prev
+}

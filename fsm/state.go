@@ -1,0 +1,241 @@
+package fsm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/cofre-kms/cofre/ledger"
+)
+
+// state is one opened database with what is kept in memory of it. Restore
+// replaces it whole. Readers hold a reference while they read the database; it
+// is closed when the last one has let go.
+type state struct {
+	db      *pebble.DB
+	failure *failure
+	cache   *cache
+	history history
+	tip     atomic.Pointer[tip]
+
+	refs   atomic.Int64  // readers, and one for the store
+	closed chan struct{} // closed when the database is, after closeErr is set
+	closeE error
+
+	// Owned by Apply's goroutine.
+	tree     *ledger.Tree
+	sessions sessions
+	scratch  scratch
+}
+
+// tip is what the applied state looks like from outside, published at one stroke.
+type tip struct {
+	status Status
+	edge   *ledger.Edge
+}
+
+// openState opens the database of a directory and recovers what is kept in
+// memory. A crash lost what was not flushed, but nothing in between: each Pebble
+// batch is whole or absent, and so is everything before it.
+func openState(dir string, opts *pebble.Options, f *failure, records int) (*state, error) {
+	var db *pebble.DB
+	err := f.run(func() (err error) {
+		db, err = pebble.Open(dir, opts)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	s := &state{db: db, failure: f, cache: newCache(records), closed: make(chan struct{})}
+	s.scratch.init()
+	s.refs.Store(1)
+	if err := s.recover(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func (s *state) recover() error {
+	var status Status
+	meta, err := s.get(metaKey)
+	if err == nil && meta != nil {
+		status, err = parseMeta(meta)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the meta record: %w", err)
+	}
+	if s.sessions, err = loadSessions(s.db); err != nil {
+		return fmt.Errorf("reading the sessions: %w", err)
+	}
+	if s.tree, err = ledger.NewTree(status.LedgerSize, s.partialTile); err != nil {
+		return fmt.Errorf("reading the ledger's right edge: %w", err)
+	}
+	root := s.tree.Root()
+	if meta == nil {
+		status.LedgerRoot = root
+	}
+	if root != status.LedgerRoot {
+		return fmt.Errorf("%w: ledger root at %d records", errCorrupt, status.LedgerSize)
+	}
+	s.publish(status, []Status{status})
+	return nil
+}
+
+// publish makes a state that has been committed to the database visible.
+func (s *state) publish(status Status, passed []Status) {
+	s.history.add(passed)
+	s.tip.Store(&tip{status: status, edge: s.tree.Edge()})
+}
+
+// acquire takes a reference, unless the state has been given up.
+func (s *state) acquire() bool {
+	for {
+		n := s.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release gives a reference back. The last one closes the database.
+func (s *state) release() {
+	if s.refs.Add(-1) == 0 {
+		s.closeE = s.close()
+		close(s.closed)
+	}
+}
+
+// close flushes and closes the database. A database that has failed may never
+// answer again; it is closed as far as it goes, and nobody waits.
+func (s *state) close() error {
+	if err := s.failure.get(); err != nil {
+		go s.db.Close()
+		return err
+	}
+	return s.failure.run(func() error {
+		return errors.Join(s.db.Flush(), s.db.Close())
+	})
+}
+
+// get answers a copy of a value, nil where there is none.
+func (s *state) get(key []byte) ([]byte, error) {
+	value, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	value = append([]byte{}, value...)
+	return value, closer.Close()
+}
+
+// record reads a record through the cache.
+func (s *state) record(key Key) (*Record, error) {
+	rec, hit, epoch := s.cache.get(key)
+	if hit {
+		return rec, nil
+	}
+	stored, closer, err := s.db.Get(appendRecordKey(nil, key))
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+	case err != nil:
+		return nil, fmt.Errorf("reading a record: %w", err)
+	default:
+		rec, err = newRecord(stored)
+		if err := errors.Join(err, closer.Close()); err != nil {
+			return nil, fmt.Errorf("reading a record: %w", err)
+		}
+	}
+	return s.cache.offer(key, rec, epoch), nil
+}
+
+// scan calls fn for the records under prefix after a key.
+func (s *state) scan(prefix, after Key, fn func(Key, *Record) (bool, error)) (err error) {
+	lower := appendRecordKey(nil, prefix)
+	upper := append(bytes.Clone(lower), 1) // segments are joined by 0: nothing under prefix is beyond
+	if from := append(appendRecordKey(nil, after), 0); after != "" && bytes.Compare(from, lower) > 0 {
+		lower = from
+	}
+	if bytes.Compare(lower, upper) >= 0 {
+		return nil
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		stored, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		key := Key(it.Key()[1:])
+		rec, err := s.scanned(key, stored)
+		if err != nil {
+			return err
+		}
+		if more, err := fn(key, rec); err != nil || !more {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// scanned answers the cached record, and its decoded value with it, where it is
+// of the same revision. A scan does not fill the cache.
+func (s *state) scanned(key Key, stored []byte) (*Record, error) {
+	rec, err := newRecord(stored)
+	if err != nil {
+		return nil, err
+	}
+	if cached, hit := s.cache.peek(key); hit && cached != nil && cached.Rev == rec.Rev {
+		return cached, nil
+	}
+	return rec, nil
+}
+
+// each calls fn with every key under a prefix.
+func each(db *pebble.DB, prefix []byte, fn func(key, value []byte) error) (err error) {
+	upper := append(bytes.Clone(prefix[:len(prefix)-1]), prefix[len(prefix)-1]+1)
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := fn(it.Key(), value); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// partialTile reads back the last tile of a level. That of level 0 is not
+// stored: its hashes are those of the last records.
+func (s *state) partialTile(level int, n int64) ([]tlog.Hash, error) {
+	if level > 0 {
+		b, err := s.get(appendTileKey(nil, level, n))
+		if err != nil {
+			return nil, err
+		}
+		return parseHashes(b)
+	}
+	var hashes []tlog.Hash
+	err := s.events(n*ledger.TileWidth, maxPosition, func(_ int64, event []byte) (bool, error) {
+		hashes = append(hashes, tlog.RecordHash(event))
+		return true, nil
+	})
+	return hashes, err
+}
