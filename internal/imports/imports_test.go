@@ -31,6 +31,10 @@ var storage = []string{
 // table is ordered: the first folder that holds a package is its layer.
 var table = []layer{
 	{folder: "cmd/cofre", may: []string{"server", "cluster", "fsm", "hsm", "ledger", "policy", "internal/config"}},
+	// For tests: its store is in the memory that Pebble calls a file system.
+	{folder: "server/servertest", may: []string{"fsm", "hsm", "ledger"}, never: []string{
+		"github.com/hashicorp/raft", "github.com/miekg/pkcs11",
+	}},
 	{folder: "server", may: []string{"cluster", "fsm", "hsm", "ledger", "policy"}, never: storage},
 	{folder: "cluster", may: []string{"fsm", "hsm", "ledger"}, never: []string{"net/http"}},
 	{folder: "fsm", may: []string{"ledger"}, never: []string{
