@@ -124,9 +124,9 @@ const TagSize = 16
 
 // Sealed is an encrypted message.
 type Sealed struct {
-	Derivation Derivation
-	Nonce      [NonceSize]byte
-	Body       []byte // ciphertext followed by the tag
+	Derivation Derivation      `cbor:"1,keyasint"`
+	Nonce      [NonceSize]byte `cbor:"2,keyasint"`
+	Body       []byte          `cbor:"3,keyasint"` // ciphertext followed by the tag
 }
 
 // Info describes a partition.

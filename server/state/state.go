@@ -41,12 +41,16 @@ type System struct {
 	Generation hsm.Generation `cbor:"2,keyasint"` // domain key for new keys
 	SecretsKey hsm.WrappedKey `cbor:"3,keyasint"` // seals credentials' secrets
 	Created    int64          `cbor:"4,keyasint"` // Unix milliseconds
+	Operator   string         `cbor:"5,keyasint"` // account id of the operator account
 }
+
+// SystemID is the identifier of the one System record.
+const SystemID = "system"
 
 // The tables. The comment gives the identifier.
 var (
 	Accounts   = fsm.Table[Account]{Name: "account"}      // account id
 	Users      = fsm.Table[User]{Name: "user"}            // account id, lower-case user name
 	AccessKeys = fsm.Table[AccessKey]{Name: "access-key"} // access key id
-	Systems    = fsm.Table[System]{Name: "system"}        // "system"
+	Systems    = fsm.Table[System]{Name: "system"}        // SystemID
 )

@@ -1,0 +1,155 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+// HSM is what the package asks of the node's partition.
+type HSM interface {
+	hsm.Keys
+	// Random fills b from the partition's random number generator.
+	Random(ctx context.Context, b []byte) error
+}
+
+// Config configures a Service.
+type Config struct {
+	HSM HSM
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Service makes and reads identities. It is safe for concurrent use.
+type Service struct {
+	hsm HSM
+	now func() time.Time
+}
+
+// New makes the service.
+func New(cfg Config) *Service {
+	s := &Service{hsm: cfg.HSM, now: cfg.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s
+}
+
+// Credentials are a new user's, with the secret that is shown once.
+type Credentials struct {
+	AccountID   string
+	AccountName string
+	UserName    string
+	UserARN     string
+	AccessKeyID string
+	Secret      Secret
+}
+
+// administrator is the user that a new account begins with.
+const administrator = "admin"
+
+// ErrInitialized is returned by Genesis where the cluster has a system record.
+var ErrInitialized = errors.New("identity: the cluster is initialized already")
+
+var errNotInitialized = errors.New("identity: the cluster has no system record")
+
+// Genesis writes the cluster's system record and the operator account with its
+// administrator.
+func (s *Service) Genesis(ctx context.Context, tx *fsm.Txn, generation hsm.Generation, accountName string) (*Credentials, error) {
+	if old, err := state.Systems.Get(tx, state.SystemID); err != nil || old != nil {
+		return nil, errors.Join(err, ErrInitialized)
+	}
+	sealing, err := s.hsm.GenerateKey(ctx, generation, hsm.SymmetricDefault)
+	if err != nil {
+		return nil, fmt.Errorf("making the key that seals secrets: %w", err)
+	}
+	draw := &ids{hsm: s.hsm}
+	system := &state.System{
+		ClusterID: draw.uuid(ctx), Generation: generation, SecretsKey: sealing, Created: s.now().UnixMilli(),
+		Operator: draw.account(ctx),
+	}
+	if draw.err != nil {
+		return nil, draw.err
+	}
+	if err := state.Systems.Put(tx, system, state.SystemID); err != nil {
+		return nil, err
+	}
+	return s.createAccount(ctx, tx, system, &state.Account{ID: system.Operator, Name: accountName, Operator: true})
+}
+
+// CreateAccount writes an account with its administrator. The name is any text
+// of 1 to 50 printable ASCII characters, as AWS Organizations has it.
+func (s *Service) CreateAccount(ctx context.Context, tx *fsm.Txn, name string) (*Credentials, error) {
+	if !validName(name) {
+		return nil, call.Errorf("ValidationException", "An account's name has 1 to 50 printable ASCII characters.")
+	}
+	system, err := state.Systems.Get(tx, state.SystemID)
+	if err != nil {
+		return nil, err
+	}
+	if system == nil {
+		return nil, errNotInitialized
+	}
+	draw := &ids{hsm: s.hsm}
+	id := draw.account(ctx)
+	if draw.err != nil {
+		return nil, draw.err
+	}
+	return s.createAccount(ctx, tx, system, &state.Account{ID: id, Name: name})
+}
+
+func validName(name string) bool {
+	return len(name) >= 1 && len(name) <= 50 && strings.Trim(name, " ") == name &&
+		strings.IndexFunc(name, func(c rune) bool { return c < ' ' || c > '~' }) < 0
+}
+
+func (s *Service) createAccount(ctx context.Context, tx *fsm.Txn, system *state.System, account *state.Account) (*Credentials, error) {
+	account.Created = s.now().UnixMilli()
+	if old, err := state.Accounts.Get(tx, account.ID); err != nil {
+		return nil, err
+	} else if old != nil { // one in 9×10¹¹, for every account there is
+		return nil, fmt.Errorf("identity: account %s was drawn twice", account.ID)
+	}
+	if err := state.Accounts.Put(tx, account, account.ID); err != nil {
+		return nil, err
+	}
+	return s.createUser(ctx, tx, system, account)
+}
+
+// createUser writes the administrator and an access key for it.
+func (s *Service) createUser(ctx context.Context, tx *fsm.Txn, system *state.System, account *state.Account) (*Credentials, error) {
+	draw := &ids{hsm: s.hsm}
+	user := &state.User{AccountID: account.ID, Name: administrator, Path: "/", ID: draw.user(ctx), Created: s.now().UnixMilli()}
+	key := &state.AccessKey{
+		ID: draw.accessKey(ctx), AccountID: account.ID, UserName: user.Name, UserID: user.ID,
+		Active: true, Created: s.now().UnixMilli(),
+	}
+	secret := draw.secret(ctx)
+	if draw.err != nil {
+		return nil, draw.err
+	}
+	sealed, err := s.hsm.Encrypt(ctx, system.SecretsKey, secret.Reveal(), []byte(key.ID))
+	if err != nil {
+		return nil, fmt.Errorf("sealing the secret of %s: %w", key.ID, err)
+	}
+	key.Secret = sealed
+	if err := state.Users.Put(tx, user, account.ID, strings.ToLower(user.Name)); err != nil {
+		return nil, err
+	}
+	if err := state.AccessKeys.Put(tx, key, key.ID); err != nil {
+		return nil, err
+	}
+	return &Credentials{
+		AccountID: account.ID, AccountName: account.Name, UserName: user.Name, UserARN: userARN(user),
+		AccessKeyID: key.ID, Secret: secret,
+	}, nil
+}
+
+func userARN(u *state.User) string { return "arn:aws:iam::" + u.AccountID + ":user" + u.Path + u.Name }
