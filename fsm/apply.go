@@ -88,8 +88,8 @@ func (s *state) begin() *applier {
 	return &applier{state: s, scratch: &s.scratch, batch: s.db.NewBatch(), status: s.tip.Load().status}
 }
 
-// commit writes the batch and its meta record to the database, then brings the
-// cache up to it, then shows the new state: who sees Applied finds at least that
+// commit writes the batch and its meta record to the database while the cache
+// stands aside, then brings the cache up to it, then shows the new state: who sees Applied finds at least that
 // state. Nothing is synced; a crash loses the batch whole.
 func (a *applier) commit() error {
 	if len(a.passed) == 0 {
@@ -101,6 +101,10 @@ func (a *applier) commit() error {
 	if err := a.batch.Set(metaKey, a.status.appendMeta(nil), nil); err != nil {
 		return err
 	}
+	for key := range a.written {
+		a.cache.hold(key)
+	}
+	// Where the commit fails the records stay held: nothing more is applied.
 	if err := a.failure.run(func() error { return a.batch.Commit(pebble.NoSync) }); err != nil {
 		return fmt.Errorf("committing to the database: %w", err)
 	}

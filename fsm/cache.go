@@ -6,12 +6,19 @@ import (
 )
 
 // cache holds the records that were read last, absent ones too, with their
-// decoded values. It is exactly as new as the applied state: Apply calls update
-// for every record that it wrote before it publishes the state.
+// decoded values.
+//
+// Reads go forward: who has seen a record as one entry left it never finds
+// another as it was before that entry, though each read is on its own. The
+// database commits a batch at one instant, but the cache is brought up to it
+// record by record, so it stands aside meanwhile: Apply holds every record that
+// it is about to write before it commits, and updates each afterwards. A held
+// record is read from the database.
 //
 // A reader that misses reads the database and offers what it found. Between the
 // two Apply may have written the record, so a miss hands out the shard's epoch,
-// an update moves it on, and an offer of an older epoch is dropped.
+// hold and update move it on, and an offer of an older epoch, or to a shard with
+// held records, is dropped.
 type cache struct {
 	seed   maphash.Seed
 	shards [cacheShards]cacheShard
@@ -32,12 +39,14 @@ type cacheShard struct {
 	size     int // in units
 	capacity int
 	epoch    uint64
+	held     int      // records of this shard between hold and update
 	_        [64]byte // keeps shards off each other's cache lines
 }
 
 type cacheEntry struct {
 	key        Key
 	record     *Record // nil: the record is absent
+	held       bool
 	prev, next *cacheEntry
 }
 
@@ -70,7 +79,7 @@ func (c *cache) get(key Key) (rec *Record, hit bool, epoch uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[key]
-	if e == nil {
+	if e == nil || e.held {
 		return nil, false, s.epoch
 	}
 	if s.root.next != e {
@@ -85,7 +94,7 @@ func (c *cache) peek(key Key) (rec *Record, hit bool) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.entries[key]; e != nil {
+	if e := s.entries[key]; e != nil && !e.held {
 		return e.record, true
 	}
 	return nil, false
@@ -98,11 +107,11 @@ func (c *cache) offer(key Key, rec *Record, epoch uint64) *Record {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.epoch != epoch || s.held > 0 {
+		return rec
+	}
 	if e := s.entries[key]; e != nil {
 		return e.record
-	}
-	if s.epoch != epoch {
-		return rec
 	}
 	e := &cacheEntry{key: key, record: rec}
 	s.entries[key] = e
@@ -112,17 +121,31 @@ func (c *cache) offer(key Key, rec *Record, epoch uint64) *Record {
 	return rec
 }
 
-// update takes a record that Apply has written, nil where it deleted it. A
-// record that nobody has read is not kept: most writes are never read here.
+// hold takes a record out of use until update: Apply is about to write it.
+func (c *cache) hold(key Key) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+	s.held++
+	if e := s.entries[key]; e != nil {
+		e.held = true
+	}
+}
+
+// update takes a record that Apply has held and written, nil where it deleted
+// it. A record that nobody has read is not kept: most writes are never read here.
 func (c *cache) update(key Key, rec *Record) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch++
+	s.held--
 	e := s.entries[key]
 	if e == nil {
 		return
 	}
+	e.held = false
 	s.size -= e.units()
 	e.record = rec
 	s.size += e.units()
