@@ -1,0 +1,125 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+)
+
+// KeyState is the state of a KMS key ("Key states of AWS KMS keys" in the KMS
+// developer guide). The numbers are for ever.
+type KeyState uint8
+
+// The key states.
+const (
+	Enabled         KeyState = 1
+	Disabled        KeyState = 2
+	PendingDeletion KeyState = 3
+	PendingImport   KeyState = 4
+	Unavailable     KeyState = 5
+)
+
+// String is AWS's name of the state.
+func (s KeyState) String() string {
+	switch s {
+	case Enabled:
+		return "Enabled"
+	case Disabled:
+		return "Disabled"
+	case PendingDeletion:
+		return "PendingDeletion"
+	case PendingImport:
+		return "PendingImport"
+	case Unavailable:
+		return "Unavailable"
+	}
+	return fmt.Sprintf("KeyState(%d)", uint8(s))
+}
+
+// Key is a KMS key.
+//
+// Its children are the records whose identifiers begin with the key's and the
+// aliases that point to it. Whoever changes a child touches the key
+// (fsm.Table.Touch), so that one guarded read of the key guards all of them.
+// Read the key first, then its children without guard: a child that has changed
+// since then belongs to a newer revision of the key, and the commit conflicts.
+type Key struct {
+	AccountID   string      `cbor:"1,keyasint"`
+	Region      string      `cbor:"2,keyasint"`
+	ID          string      `cbor:"3,keyasint"` // UUID, or mrk- and 32 hex digits
+	State       KeyState    `cbor:"4,keyasint"`
+	Description string      `cbor:"5,keyasint,omitempty"`
+	Created     int64       `cbor:"6,keyasint"`           // Unix milliseconds
+	Deletion    int64       `cbor:"7,keyasint,omitempty"` // Unix milliseconds; set in PendingDeletion
+	Usage       string      `cbor:"8,keyasint"`           // AWS's KeyUsage
+	Spec        hsm.KeySpec `cbor:"9,keyasint"`
+	Origin      string      `cbor:"10,keyasint"` // AWS's Origin
+	MultiRegion bool        `cbor:"11,keyasint,omitempty"`
+	MaterialID  string      `cbor:"12,keyasint,omitempty"` // the current material; 64 hex digits
+}
+
+// ARN is the key's Amazon resource name.
+func (k *Key) ARN() string {
+	return "arn:aws:kms:" + k.Region + ":" + k.AccountID + ":key/" + k.ID
+}
+
+// KeyMaterial is one generation of a key's material, wrapped. A child of the key.
+type KeyMaterial struct {
+	ID      string         `cbor:"1,keyasint"` // 64 hex digits
+	Created int64          `cbor:"2,keyasint"` // Unix milliseconds
+	Wrapped hsm.WrappedKey `cbor:"3,keyasint"`
+}
+
+// Alias is a name of a key. A child of the key that it points to.
+type Alias struct {
+	AccountID string `cbor:"1,keyasint"`
+	Region    string `cbor:"2,keyasint"`
+	Name      string `cbor:"3,keyasint"` // with "alias/"
+	KeyID     string `cbor:"4,keyasint"`
+	Created   int64  `cbor:"5,keyasint"` // Unix milliseconds
+	Updated   int64  `cbor:"6,keyasint"` // Unix milliseconds
+}
+
+// ARN is the alias's Amazon resource name.
+func (a *Alias) ARN() string {
+	return "arn:aws:kms:" + a.Region + ":" + a.AccountID + ":" + a.Name
+}
+
+// KeyAlias says that a key has an alias: the index behind ListAliases by key. A
+// child of the key.
+type KeyAlias struct{}
+
+// TagSet holds a key's tags; absent where it has none. A child of the key.
+type TagSet struct {
+	Tags []Tag `cbor:"1,keyasint"` // sorted by key
+}
+
+// Tag is a tag.
+type Tag struct {
+	Key   string `cbor:"1,keyasint"`
+	Value string `cbor:"2,keyasint"`
+}
+
+// KeyPolicy is a key's policy; absent where it has AWS's default policy. A child
+// of the key.
+type KeyPolicy struct {
+	Text string `cbor:"1,keyasint"`
+}
+
+// Deletion says that a key is to be deleted: the steward's agenda.
+type Deletion struct{}
+
+// DueTime writes Unix milliseconds so that the texts sort as the times do.
+func DueTime(ms int64) string { return fmt.Sprintf("%016d", ms) }
+
+// The tables. The comment gives the identifier.
+var (
+	Keys         = fsm.Table[Key]{Name: "key"}                  // account id, region, key id
+	KeyMaterials = fsm.Table[KeyMaterial]{Name: "key-material"} // account id, region, key id, material id
+	Aliases      = fsm.Table[Alias]{Name: "alias"}              // account id, region, name
+	KeyAliases   = fsm.Table[KeyAlias]{Name: "key-alias"}       // account id, region, key id, name
+	KeyTags      = fsm.Table[TagSet]{Name: "key-tags"}          // account id, region, key id
+	KeyPolicies  = fsm.Table[KeyPolicy]{Name: "key-policy"}     // account id, region, key id
+	Deletions    = fsm.Table[Deletion]{Name: "deletion"}        // DueTime, account id, region, key id
+)
