@@ -77,11 +77,20 @@ func (s *scratch) release() {
 	scratches.Put(s)
 }
 
+// An appender encodes itself: the records of what is called often are appenders,
+// which is several times as fast as encoding/json. What it appends is what
+// encoding/json would make of the same value without HTML escaping.
+type appender interface {
+	AppendJSON(b []byte) []byte
+}
+
 func (s *scratch) encodeVariable(e *event) (v variable, err error) {
 	values := [...]any{e.parameters, e.response, e.additional, e.details}
 	var ends [len(values)]int
 	for i, value := range values {
-		if value != nil {
+		if a, ok := value.(appender); ok {
+			s.members.Write(append(a.AppendJSON(s.members.AvailableBuffer()), '\n'))
+		} else if value != nil {
 			if err := s.encoder.Encode(value); err != nil {
 				return v, err
 			}
@@ -157,11 +166,11 @@ func appendResources(b []byte, resources []ledger.Resource) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, `{"accountId":`...)
-		b = appendString(b, resources[i].AccountID)
+		b = AppendString(b, resources[i].AccountID)
 		b = append(b, `,"type":`...)
-		b = appendString(b, resources[i].Type)
+		b = AppendString(b, resources[i].Type)
 		b = append(b, `,"ARN":`...)
-		b = appendString(b, resources[i].ARN)
+		b = AppendString(b, resources[i].ARN)
 		b = append(b, '}')
 	}
 	return append(b, ']')

@@ -112,7 +112,7 @@ func join(members []member) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, members[i].name)
+		b = AppendString(b, members[i].name)
 		b = append(b, ':')
 		b = append(b, members[i].value...)
 	}

@@ -7,7 +7,7 @@ func appendMember(b []byte, name, value string, max int) []byte {
 	b = append(b, ',', '"')
 	b = append(b, name...)
 	b = append(b, '"', ':')
-	return appendString(b, cut(value, max))
+	return AppendString(b, cut(value, max))
 }
 
 // appendOptional is appendMember, and nothing for an empty value.
@@ -57,10 +57,10 @@ func cut(s string, max int) string {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString appends s as a JSON string (RFC 8259 §7) as encoding/json does
+// AppendString appends s as a JSON string (RFC 8259 §7) as encoding/json does
 // without HTML escaping: bytes that are no UTF-8 become U+FFFD, and U+2028 and
 // U+2029 are escaped.
-func appendString(b []byte, s string) []byte {
+func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
