@@ -14,6 +14,7 @@ import (
 type scratch struct {
 	decoder *decoder
 	effects effects
+	bundler bundler
 	written map[Key]*Record
 	passed  []Status
 	tile    []byte
@@ -50,7 +51,7 @@ func (s *state) applyAll(entries []Entry) ([]Result, error) {
 		if results[i], err = a.entry(e); err != nil {
 			return nil, fmt.Errorf("applying entry %d: %w", e.Index, err)
 		}
-		if a.batch.Len() < commitBytes {
+		if a.batch.Len()+len(a.bundler.plain) < commitBytes {
 			continue
 		}
 		if err := a.commit(); err != nil {
@@ -94,6 +95,9 @@ func (s *state) begin() *applier {
 func (a *applier) commit() error {
 	if len(a.passed) == 0 {
 		return a.batch.Close()
+	}
+	if err := a.bundler.flush(a.batch); err != nil {
+		return err
 	}
 	if err := a.tree.Drain(a.putTile); err != nil {
 		return err
@@ -212,12 +216,9 @@ func (a *applier) write(rev Rev, w write) error {
 
 // append appends a record to the ledger.
 func (a *applier) append(event []byte) (tlog.Hash, error) {
-	op := a.batch.SetDeferred(1+8, len(event))
-	appendEventKey(op.Key[:0], a.tree.Size())
-	copy(op.Value, event)
-	leaf := tlog.RecordHash(event)
+	position, leaf := a.tree.Size(), tlog.RecordHash(event)
 	a.tree.Append(leaf)
-	return leaf, op.Finish()
+	return leaf, a.bundler.add(position, event, a.batch)
 }
 
 func (a *applier) putTile(t ledger.Tile) error {

@@ -4,13 +4,16 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cockroachdb/pebble/v2"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/cofre-kms/cofre/ledger"
 )
 
 // The keys of the Pebble database. Numbers are big-endian, so that keys sort as
 // the numbers do.
 //
-//	'e' position(8)                    a ledger record
+//	'e' position(8)                    a bundle of ledger records from a position on
 //	'm'                                the meta record, see meta
 //	'o' len(1) node sequence(8)        the outcome of a batch, see outcome
 //	'p' len(1) node                    a proposing node's session, see session
@@ -75,6 +78,18 @@ func (s Status) appendMeta(b []byte) []byte {
 	b = append(b, s.StateHash[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.LedgerSize))
 	return append(b, s.LedgerRoot[:]...)
+}
+
+// readMeta reads the meta record; a database without one is empty.
+func readMeta(db *pebble.DB) (Status, error) {
+	b, err := lookup(db, metaKey)
+	if err != nil {
+		return Status{}, fmt.Errorf("reading the meta record: %w", err)
+	}
+	if b == nil {
+		return Status{LedgerRoot: new(ledger.Tree).Root()}, nil
+	}
+	return parseMeta(b)
 }
 
 func parseMeta(b []byte) (s Status, err error) {

@@ -7,24 +7,23 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/cofre-kms/cofre/ledger"
 )
 
 // state is one opened database with what is kept in memory of it. Restore
 // replaces it whole. Readers hold a reference while they read the database; it
-// is closed when the last one has let go.
+// is closed after the last one has let go.
 type state struct {
+	folder  string
 	db      *pebble.DB
 	failure *failure
 	cache   *cache
 	history history
 	tip     atomic.Pointer[tip]
 
-	refs   atomic.Int64  // readers, and one for the store
-	closed chan struct{} // closed when the database is, after closeErr is set
-	closeE error
+	refs atomic.Int64  // readers, and one for the store
+	idle chan struct{} // closed when refs has come to 0 and stays there
 
 	// Owned by Apply's goroutine.
 	tree     *ledger.Tree
@@ -41,32 +40,28 @@ type tip struct {
 // openState opens the database of a directory and recovers what is kept in
 // memory. A crash lost what was not flushed, but nothing in between: each Pebble
 // batch is whole or absent, and so is everything before it.
-func openState(dir string, opts *pebble.Options, f *failure, records int) (*state, error) {
+func openState(folder string, opts *pebble.Options, f *failure, records int) (*state, error) {
 	var db *pebble.DB
 	err := f.run(func() (err error) {
-		db, err = pebble.Open(dir, opts)
+		db, err = pebble.Open(folder, opts)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	s := &state{db: db, failure: f, cache: newCache(records), closed: make(chan struct{})}
+	s := &state{folder: folder, db: db, failure: f, cache: newCache(records), idle: make(chan struct{})}
 	s.scratch.init()
 	s.refs.Store(1)
 	if err := s.recover(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.abandon())
 	}
 	return s, nil
 }
 
 func (s *state) recover() error {
-	var status Status
-	meta, err := s.get(metaKey)
-	if err == nil && meta != nil {
-		status, err = parseMeta(meta)
-	}
+	status, err := readMeta(s.db)
 	if err != nil {
-		return fmt.Errorf("reading the meta record: %w", err)
+		return err
 	}
 	if s.sessions, err = loadSessions(s.db); err != nil {
 		return fmt.Errorf("reading the sessions: %w", err)
@@ -74,11 +69,7 @@ func (s *state) recover() error {
 	if s.tree, err = ledger.NewTree(status.LedgerSize, s.partialTile); err != nil {
 		return fmt.Errorf("reading the ledger's right edge: %w", err)
 	}
-	root := s.tree.Root()
-	if meta == nil {
-		status.LedgerRoot = root
-	}
-	if root != status.LedgerRoot {
+	if s.tree.Root() != status.LedgerRoot {
 		return fmt.Errorf("%w: ledger root at %d records", errCorrupt, status.LedgerSize)
 	}
 	s.publish(status, []Status{status})
@@ -104,29 +95,34 @@ func (s *state) acquire() bool {
 	}
 }
 
-// release gives a reference back. The last one closes the database.
+// release gives a reference back.
 func (s *state) release() {
 	if s.refs.Add(-1) == 0 {
-		s.closeE = s.close()
-		close(s.closed)
+		close(s.idle)
 	}
 }
 
-// close flushes and closes the database. A database that has failed may never
-// answer again; it is closed as far as it goes, and nobody waits.
+// close flushes and closes the database.
 func (s *state) close() error {
+	if s.failure.get() != nil {
+		return s.abandon()
+	}
+	return errors.Join(s.failure.run(s.db.Flush), s.abandon())
+}
+
+// abandon closes the database without flushing. One that has failed may never
+// answer again: it is closed as far as that goes, and nobody waits.
+func (s *state) abandon() error {
 	if err := s.failure.get(); err != nil {
 		go s.db.Close()
 		return err
 	}
-	return s.failure.run(func() error {
-		return errors.Join(s.db.Flush(), s.db.Close())
-	})
+	return s.failure.run(s.db.Close)
 }
 
-// get answers a copy of a value, nil where there is none.
-func (s *state) get(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
+// lookup answers a copy of a value, nil where there is none.
+func lookup(db *pebble.DB, key []byte) ([]byte, error) {
+	value, closer, err := db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
@@ -220,22 +216,4 @@ func each(db *pebble.DB, prefix []byte, fn func(key, value []byte) error) (err e
 		}
 	}
 	return it.Error()
-}
-
-// partialTile reads back the last tile of a level. That of level 0 is not
-// stored: its hashes are those of the last records.
-func (s *state) partialTile(level int, n int64) ([]tlog.Hash, error) {
-	if level > 0 {
-		b, err := s.get(appendTileKey(nil, level, n))
-		if err != nil {
-			return nil, err
-		}
-		return parseHashes(b)
-	}
-	var hashes []tlog.Hash
-	err := s.events(n*ledger.TileWidth, maxPosition, func(_ int64, event []byte) (bool, error) {
-		hashes = append(hashes, tlog.RecordHash(event))
-		return true, nil
-	})
-	return hashes, err
 }

@@ -3,7 +3,6 @@ package fsm
 import (
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 
@@ -30,8 +29,12 @@ type Config struct {
 type Store struct {
 	cfg      Config
 	blocks   *pebble.Cache
-	applying sync.Mutex // held by Apply, Skip and Restore
 	current  atomic.Pointer[state]
+	retiring sync.WaitGroup // states that Restore has replaced
+
+	applying sync.Mutex // held by Apply, Skip, Restore and Close; guards what follows
+	dir      *directory
+	closed   bool
 }
 
 // Status is what a replica can be compared by: equal Applied means that all
@@ -62,28 +65,51 @@ func Open(cfg Config) (*Store, error) {
 		cfg.CacheRecords = 1 << 16
 	}
 	s := &Store{cfg: cfg, blocks: pebble.NewCache(cfg.CacheBytes)}
-	if err := cfg.FS.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("opening the state store: %w", err)
-	}
-	f := newFailure()
-	st, err := openState(cfg.Dir, engineOptions(cfg.FS, s.blocks, f), f, cfg.CacheRecords)
-	if err != nil {
+	if err := s.open(); err != nil {
 		s.blocks.Unref()
 		return nil, fmt.Errorf("opening the state store: %w", err)
 	}
-	s.current.Store(st)
 	return s, nil
 }
 
-// Close waits for readers, flushes and closes the store. It may be called once.
+func (s *Store) open() (err error) {
+	if s.dir, err = openDirectory(s.cfg.FS, s.cfg.Dir); err != nil {
+		return err
+	}
+	st, err := s.openState(s.dir.folder(s.dir.current))
+	if err == nil {
+		err = s.dir.clean()
+	}
+	if err != nil {
+		return errors.Join(err, s.dir.lock.Close())
+	}
+	s.current.Store(st)
+	return nil
+}
+
+func (s *Store) openState(folder string) (*state, error) {
+	f := newFailure()
+	return openState(folder, engineOptions(s.cfg.FS, s.blocks, f), f, s.cfg.CacheRecords)
+}
+
+// Close waits for readers, flushes and closes the store. Every later call on it
+// answers ErrClosed.
 func (s *Store) Close() error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.closed = true
 	st := s.current.Load()
 	st.release()
-	<-st.closed
+	<-st.idle
+	s.retiring.Wait()
+	if err := st.close(); err != nil {
+		return fmt.Errorf("closing the state store: %w", err)
+	}
 	s.blocks.Unref()
-	return st.closeE
+	return s.dir.lock.Close()
 }
 
 // acquire answers the current state with a reference to it.
@@ -99,27 +125,32 @@ func (s *Store) acquire() (*state, error) {
 	}
 }
 
-// Get implements View. A cached record costs no access to the database.
-func (s *Store) Get(key Key) (*Record, error) {
-	if rec, hit, _ := s.current.Load().cache.get(key); hit {
-		return rec, nil
-	}
-	st, err := s.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer st.release()
-	return st.record(key)
-}
-
-// Scan implements View.
-func (s *Store) Scan(prefix, after Key, fn func(Key, *Record) (bool, error)) error {
+// read calls fn with the current state, which is not closed before fn returns.
+func (s *Store) read(fn func(*state) error) error {
 	st, err := s.acquire()
 	if err != nil {
 		return err
 	}
 	defer st.release()
-	return st.scan(prefix, after, fn)
+	return fn(st)
+}
+
+// Get implements View. A cached record costs no access to the database.
+func (s *Store) Get(key Key) (rec *Record, err error) {
+	rec, hit, _ := s.current.Load().cache.get(key)
+	if hit {
+		return rec, nil
+	}
+	err = s.read(func(st *state) error {
+		rec, err = st.record(key)
+		return err
+	})
+	return rec, err
+}
+
+// Scan implements View.
+func (s *Store) Scan(prefix, after Key, fn func(Key, *Record) (bool, error)) error {
+	return s.read(func(st *state) error { return st.scan(prefix, after, fn) })
 }
 
 // Applied implements View.
@@ -130,15 +161,14 @@ func (s *Store) Applied() uint64 { return s.Status().Applied }
 // nobody may take it for an outcome. An error means that the disk failed: the
 // replica must stop, since what it applied is unknown, and every later call
 // answers the same error.
-func (s *Store) Apply(entries []Entry) ([]Result, error) {
+func (s *Store) Apply(entries []Entry) (results []Result, err error) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	st, err := s.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer st.release()
-	return st.apply(entries)
+	err = s.read(func(st *state) error {
+		results, err = st.apply(entries)
+		return err
+	})
+	return results, err
 }
 
 // Skip advances Applied over an index that holds no command (Raft's own
@@ -146,13 +176,12 @@ func (s *Store) Apply(entries []Entry) ([]Result, error) {
 func (s *Store) Skip(index uint64) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	st, err := s.acquire()
-	if err != nil {
-		return err
-	}
-	defer st.release()
-	return st.skip(index)
+	return s.read(func(st *state) error { return st.skip(index) })
 }
+
+// Err is nil as long as the store is sound, and then what Apply answers: a write
+// behind the store's back has failed, say.
+func (s *Store) Err() error { return s.current.Load().failure.get() }
 
 // Status describes the applied state.
 func (s *Store) Status() Status { return s.current.Load().tip.Load().status }
@@ -163,48 +192,25 @@ func (s *Store) Status() Status { return s.current.Load().tip.Load().status }
 func (s *Store) HashAt(index uint64) (Status, bool) { return s.current.Load().history.at(index) }
 
 // Event answers the ledger record at a position, exactly the bytes hashed.
-func (s *Store) Event(position int64) ([]byte, error) {
-	st, err := s.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer st.release()
-	return st.event(position)
+func (s *Store) Event(position int64) (event []byte, err error) {
+	err = s.read(func(st *state) error {
+		event, err = st.event(position)
+		return err
+	})
+	return event, err
 }
 
 // Events calls fn with the records from a position on, in order, until fn
-// answers false or the ledger ends. It reads one consistent state. The bytes are
-// fn's only until it returns.
+// answers false or the ledger ends. It reads one consistent state.
 func (s *Store) Events(from int64, fn func(position int64, event []byte) (bool, error)) error {
-	st, err := s.acquire()
-	if err != nil {
-		return err
-	}
-	defer st.release()
-	return st.events(from, st.tip.Load().status.LedgerSize, fn)
+	return s.read(func(st *state) error { return st.events(from, st.tip.Load().status.LedgerSize, fn) })
 }
 
 // ReadHashes implements tlog.HashReader over the ledger's tree.
-func (s *Store) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	st, err := s.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer st.release()
-	return st.readHashes(indexes)
+func (s *Store) ReadHashes(indexes []int64) (hashes []tlog.Hash, err error) {
+	err = s.read(func(st *state) error {
+		hashes, err = st.readHashes(indexes)
+		return err
+	})
+	return hashes, err
 }
-
-var errLater = errors.New("fsm: under construction")
-
-// Checkpoint flushes and makes a copy of the state by hard links in dir, which
-// must not exist; its cost does not depend on the size of the state. When it
-// returns, everything applied so far is durable in the store and in the copy.
-func (s *Store) Checkpoint(dir string) (Status, error) { return Status{}, errLater }
-
-// WriteCheckpoint streams a copy that Checkpoint made, with a checksum.
-func WriteCheckpoint(fs vfs.FS, dir string, w io.Writer) error { return errLater }
-
-// Restore replaces the state by a stream of WriteCheckpoint. It checks the
-// stream whole before it gives the old state up; a crash at any point leaves
-// the old state or the new one.
-func (s *Store) Restore(r io.Reader) error { return errLater }

@@ -19,6 +19,8 @@ func open(t testing.TB, fs vfs.FS) *fsm.Store {
 	return s
 }
 
+func memFS() *vfs.MemFS { return vfs.NewMem() }
+
 func TestReopenFindsTheSameState(t *testing.T) {
 	fs := vfs.NewMem()
 	s := open(t, fs)
