@@ -1,0 +1,123 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/server/sigv4"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+// Identity is what the front end asks about access keys; *identity.Service is
+// one.
+type Identity interface {
+	// Authenticate answers who an access key stands for, by reads that guard the
+	// transaction; both nil where it stands for nobody.
+	Authenticate(tx *fsm.Txn, accessKeyID string) (*call.Principal, *state.AccessKey, error)
+	// Secret opens the secret of an access key.
+	Secret(ctx context.Context, view fsm.View, key *state.AccessKey) (identity.Secret, error)
+}
+
+// authenticator finds out whose request it is.
+type authenticator struct {
+	node     Node
+	identity Identity
+	verifier *sigv4.Verifier
+	keys     *sigv4.Keys
+}
+
+// caller is whose signature a request carries, by the record of the access key
+// that it was verified under.
+type caller struct {
+	claim *sigv4.Claim
+	key   *state.AccessKey
+}
+
+// unauthenticated is the refusal of a request that does not authenticate. It is
+// no record's business.
+type unauthenticated struct{ refusal *call.Error }
+
+func (u *unauthenticated) Error() string { return u.refusal.Error() }
+
+// errMoved is returned when the access key is no longer what the signature was
+// verified under.
+var errMoved = errors.New("server: credentials changed during the request")
+
+// authenticate verifies the signature of a request to a service whose body has a
+// SHA-256 hash.
+func (a *authenticator) authenticate(ctx context.Context, r *http.Request, service string, hash [32]byte) (*caller, error) {
+	claim, refusal := a.verifier.Claim(r, service)
+	if refusal != nil {
+		return nil, &unauthenticated{refusal}
+	}
+	key, rev, err := a.find(ctx, claim.AccessKeyID)
+	if err != nil {
+		return nil, err
+	}
+	if key == nil {
+		return nil, &unauthenticated{sigv4.ErrUnrecognized}
+	}
+	signingKey, err := a.signingKey(ctx, claim, key, rev)
+	if err != nil {
+		return nil, err
+	}
+	if refusal := claim.Verify(r, hash, signingKey); refusal != nil {
+		return nil, &unauthenticated{refusal}
+	}
+	return &caller{claim: claim, key: key}, nil
+}
+
+// find finds an active access key. One that this node does not know may have
+// been made a moment ago elsewhere: the node catches up before it says no.
+func (a *authenticator) find(ctx context.Context, id string) (*state.AccessKey, fsm.Rev, error) {
+	key, rev, err := state.AccessKeys.Peek(a.node.View(), id)
+	if err != nil || key != nil && key.Active {
+		return key, rev, err
+	}
+	if err := a.node.Sync(ctx); err != nil {
+		return nil, 0, err
+	}
+	key, rev, err = state.AccessKeys.Peek(a.node.View(), id)
+	if err != nil || key == nil || !key.Active {
+		return nil, 0, err
+	}
+	return key, rev, nil
+}
+
+// signingKey answers the key of the claim's day, region and service. The HSM
+// opens the secret once for each; the secret is then wiped.
+func (a *authenticator) signingKey(ctx context.Context, claim *sigv4.Claim, key *state.AccessKey, rev fsm.Rev) (*sigv4.SigningKey, error) {
+	if known := a.keys.Get(claim, uint64(rev)); known != nil {
+		return known, nil
+	}
+	secret, err := a.identity.Secret(ctx, a.node.View(), key)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(secret.Reveal())
+	derived := sigv4.Derive(secret.Reveal(), claim)
+	a.keys.Put(claim, uint64(rev), derived)
+	return derived, nil
+}
+
+// confirm answers who the caller is, by reads that guard the transaction, and
+// errMoved where the access key is not what the signature was verified under.
+func (a *authenticator) confirm(tx *fsm.Txn, who *caller) (*call.Principal, error) {
+	principal, key, err := a.identity.Authenticate(tx, who.key.ID)
+	if err != nil {
+		return nil, err
+	}
+	if principal == nil || key != who.key && !sameSecret(key, who.key) {
+		return nil, errMoved
+	}
+	return principal, nil
+}
+
+func sameSecret(a, b *state.AccessKey) bool {
+	return a.Secret.Nonce == b.Secret.Nonce && bytes.Equal(a.Secret.Body, b.Secret.Body)
+}

@@ -1,0 +1,102 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/cofre-kms/cofre/server/sigv4"
+)
+
+// body is the memory that a request's body is read into. It is wiped and used
+// again: a body may hold plaintext.
+type body struct{ b []byte }
+
+var bodies = sync.Pool{New: func() any { return &body{b: make([]byte, 0, 4096)} }}
+
+// maxPooledBody bounds what the pool holds on to.
+const maxPooledBody = 64 << 10
+
+func newBody() *body { return bodies.Get().(*body) }
+
+func (b *body) bytes() []byte { return b.b }
+
+func (b *body) free() {
+	clear(b.b)
+	if cap(b.b) <= maxPooledBody {
+		b.b = b.b[:0]
+		bodies.Put(b)
+	}
+}
+
+// read reads the body of a request, at most max bytes of it. It takes memory for
+// what has come, not for what is announced.
+func (b *body) read(r *http.Request, max int) error {
+	if r.ContentLength > int64(max) {
+		return errTooLarge
+	}
+	for {
+		if len(b.b) == cap(b.b) {
+			b.grow()
+		}
+		n, err := r.Body.Read(b.b[len(b.b):cap(b.b)])
+		b.b = b.b[:len(b.b)+n]
+		switch {
+		case len(b.b) > max:
+			return errTooLarge
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return errAborted
+		}
+	}
+}
+
+func (b *body) grow() {
+	larger := make([]byte, len(b.b), 2*cap(b.b)+1)
+	copy(larger, b.b)
+	clear(b.b)
+	b.b = larger
+}
+
+// newIDs draws two version 4 UUIDs (RFC 9562 §5.4) at once.
+func newIDs() (requestID, eventID string) {
+	var random [32]byte
+	rand.Read(random[:]) // never fails (crypto/rand)
+	var text [72]byte
+	formatUUID(text[:36], random[:16])
+	formatUUID(text[36:], random[16:])
+	both := string(text[:])
+	return both[:36], both[36:]
+}
+
+func formatUUID(text, b []byte) {
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	hex.Encode(text[0:8], b[0:4])
+	hex.Encode(text[9:13], b[4:6])
+	hex.Encode(text[14:18], b[6:8])
+	hex.Encode(text[19:23], b[8:10])
+	hex.Encode(text[24:36], b[10:16])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+}
+
+// describe sets what the record says of an authenticated request.
+func (x *exchange) describe(r *http.Request, claim *sigv4.Claim) {
+	c := &x.call
+	c.Service, c.Operation, c.ReadOnly = x.op.service.name, x.op.Name, x.op.ReadOnly
+	c.Time, c.Region = x.start, claim.Region
+	c.SourceIP, c.UserAgent = sourceIP(r.RemoteAddr), r.UserAgent()
+	c.TLS = tlsDetails(r)
+}
+
+// sourceIP is the address of host:port. No header is believed: whoever sends the
+// request writes it.
+func sourceIP(remote string) string {
+	if i := strings.LastIndexByte(remote, ':'); i >= 0 {
+		remote = remote[:i]
+	}
+	return strings.Trim(remote, "[]")
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// answerBody is the memory that an answer is encoded in. It is wiped and used
+// again: an answer may hold plaintext.
+type answerBody struct {
+	buf bytes.Buffer
+	enc *json.Encoder
+}
+
+var answerBodies = sync.Pool{New: func() any {
+	a := &answerBody{}
+	a.enc = json.NewEncoder(&a.buf)
+	a.enc.SetEscapeHTML(false)
+	return a
+}}
+
+func (a *answerBody) free() {
+	clear(a.buf.Bytes())
+	if a.buf.Cap() <= maxPooledBody {
+		a.buf.Reset()
+		answerBodies.Put(a)
+	}
+}
+
+// exception is the body of an error. A few have no message at all.
+type exception struct {
+	Type    string `json:"__type"`
+	Message string `json:"message,omitempty"`
+}
+
+// Header values that never vary, shared by all answers.
+var (
+	contentType = []string{"application/x-amz-json-1.1"}
+	// Answers hold secrets: nobody between server and client is to keep them.
+	cacheControl = []string{"no-cache, no-store, must-revalidate, private"}
+	closing      = []string{"close"}
+	lengthZero   = []string{"0"}
+)
+
+// respond writes the answer and takes note of it.
+func (s *Server) respond(w http.ResponseWriter, x *exchange, response any, err error) {
+	a := answerBodies.Get().(*answerBody)
+	defer a.free()
+	if err == nil && response != nil {
+		err = a.enc.Encode(response)
+	}
+	status, code := http.StatusOK, codeOK
+	if err != nil {
+		answer, _ := outcome(err)
+		status, code = answer.Status, answer.Code
+		if status == 0 {
+			status = http.StatusBadRequest
+		}
+		a.buf.Reset()
+		_ = a.enc.Encode(exception{Type: answer.Code, Message: answer.Message}) // strings: it cannot fail
+	}
+	s.write(w, x, status, bytes.TrimSuffix(a.buf.Bytes(), []byte{'\n'}))
+	s.note(x, status, code, err)
+}
+
+func (s *Server) write(w http.ResponseWriter, x *exchange, status int, body []byte) {
+	h := w.Header()
+	h["x-amzn-RequestId"] = []string{x.call.RequestID} // in AWS's own spelling
+	h["Content-Type"] = contentType
+	h["Cache-Control"] = cacheControl
+	h["Content-Length"] = lengthZero
+	if len(body) > 0 {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	if status == http.StatusRequestEntityTooLarge {
+		h["Connection"] = closing // the rest of the body is not read
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has gone; what was committed stays
+}
+
+// note counts an answer and logs what somebody may have to look into.
+func (s *Server) note(x *exchange, status int, code string, err error) {
+	took := s.now().Sub(x.start)
+	x.op.observe(code, took)
+	if refused := (*unauthenticated)(nil); errors.As(err, &refused) {
+		s.metrics.unauthenticated.WithLabelValues(code).Inc()
+		if s.noise.allow(x.start) {
+			s.logger.Info("request does not authenticate", "request_id", x.call.RequestID, "code", code)
+		}
+		return
+	}
+	if err != nil {
+		if _, failure := outcome(err); failure != nil {
+			s.logger.Warn("request failed", x.fields(code, took, "error", failure)...)
+			return
+		}
+	}
+	if s.logger.IsDebug() {
+		s.logger.Debug("request", x.fields(code, took, "status", status)...)
+	}
+}
+
+// fields lists what the log says of a request, and what else is given.
+func (x *exchange) fields(code string, took time.Duration, more ...any) []any {
+	return append([]any{
+		"request_id", x.call.RequestID, "service", x.op.service.name, "operation", x.op.Name, "code", code,
+		"account", x.call.Principal.AccountID, "access_key_id", x.call.Principal.AccessKeyID,
+		"source", x.call.SourceIP, "took", took,
+	}, more...)
+}

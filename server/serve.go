@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/record"
+	"github.com/cofre-kms/cofre/server/sigv4"
+)
+
+// exchange is one request on its way through the server.
+type exchange struct {
+	call  call.Call
+	op    *operation
+	start time.Time
+	body  *body
+}
+
+// serve is the path of every operation: read, authenticate, decode, run and
+// record as one transaction, answer.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{op: s.lookup(r), start: s.now(), body: newBody()}
+	defer x.body.free()
+	x.call.RequestID, x.call.EventID = newIDs()
+	response, err := s.answer(r, x)
+	s.respond(w, x, response, err)
+}
+
+// answer answers the response, or a *call.Error that the client gets as it is,
+// or a failure (errors.go).
+func (s *Server) answer(r *http.Request, x *exchange) (response any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			response, err = nil, panicked(p)
+		}
+	}()
+	if err := x.body.read(r, s.maxBody); err != nil {
+		return nil, err
+	}
+	// The slot is taken when the body is there: a client that sends slowly holds
+	// a connection, and nobody else up.
+	if s.busy.Add(1) > s.maxBusy {
+		s.busy.Add(-1)
+		return nil, errThrottled
+	}
+	defer s.busy.Add(-1)
+	ctx, cancel := context.WithTimeout(r.Context(), s.deadline)
+	defer cancel()
+	return s.attempt(ctx, r, x)
+}
+
+// panicked makes a failure of a panic. The value itself may hold anything; only
+// the runtime's own, which hold no data, are repeated.
+func panicked(p any) error {
+	if cause, ok := p.(runtime.Error); ok {
+		return fmt.Errorf("%w: %w\n%s", errPanic, cause, debug.Stack())
+	}
+	return fmt.Errorf("%w with a %T\n%s", errPanic, p, debug.Stack())
+}
+
+// attempt authenticates and transacts; a second time where the credentials
+// changed in between, on a view that includes the change.
+func (s *Server) attempt(ctx context.Context, r *http.Request, x *exchange) (any, error) {
+	hash := sha256.Sum256(x.body.bytes())
+	for range 2 {
+		who, err := s.auth.authenticate(ctx, r, x.op.service.name, hash)
+		if err != nil {
+			return nil, err
+		}
+		x.describe(r, who.claim)
+		response, err := s.transact(ctx, x, who)
+		if !errors.Is(err, errMoved) {
+			return response, err
+		}
+		if err := s.node.Sync(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &unauthenticated{sigv4.ErrUnrecognized}
+}
+
+// transact runs the operation on behalf of a caller and answers once it is
+// committed. Everything that decides whether the caller may is read through the
+// transaction, so it holds at the instant of the commit.
+func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, error) {
+	op, request := decode(x)
+	var response any
+	var refusal *call.Error
+	index, err := s.node.Transact(ctx, who.key.AccountID, func(tx *fsm.Txn) error {
+		principal, err := s.auth.confirm(tx, who)
+		if err != nil {
+			return err
+		}
+		x.call.Principal = *principal
+		response, refusal, err = record.Perform(ctx, tx, &x.call, op, request)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	if later, ok := response.(call.Later); ok {
+		if err := s.node.Wait(ctx, index); err != nil {
+			return nil, err
+		}
+		return later(s.node.View())
+	}
+	return response, nil
+}
+
+// decode answers what is to be run: the operation, or the refusal of a request
+// that is not valid. That is recorded too, without parameters.
+func decode(x *exchange) (*call.Operation, any) {
+	if x.op == x.op.service.unknown {
+		return x.op.Operation, nil
+	}
+	request, err := x.op.Decode(x.body.bytes())
+	if err == nil {
+		return x.op.Operation, request
+	}
+	return refusing(x.op.Name, x.op.ReadOnly, err), nil
+}
+
+// refusing is an operation that is refused whatever the request.
+func refusing(name string, readOnly bool, refusal error) *call.Operation {
+	return &call.Operation{Name: name, ReadOnly: readOnly,
+		Run: func(context.Context, *fsm.Txn, *call.Call, any) (any, error) { return nil, refusal }}
+}
+
+// unknownName stands in records and figures for operations that there are not:
+// what the client wrote is not for the ledger to repeat.
+const unknownName = "UnknownOperation"

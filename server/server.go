@@ -1,0 +1,166 @@
+package server
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/sigv4"
+)
+
+// Service is an AWS service that speaks the JSON 1.1 protocol.
+type Service struct {
+	// Name is the service's name in credential scopes: "kms".
+	Name string
+	// Target is the prefix of its X-Amz-Target: "TrentService".
+	Target string
+	// Operations is the table of its API.
+	Operations []call.Operation
+}
+
+// Config configures a Server.
+type Config struct {
+	Node Node
+	// Identity says who access keys stand for; *identity.Service does.
+	Identity Identity
+	// Services are those that are served; the first is the one that a request
+	// without a valid target is taken to be meant for.
+	Services []Service
+	// Regions are those that the cluster answers for.
+	Regions []string
+	// MaxBody is the largest request body in bytes; 0 means 256 KiB. The largest
+	// request of the KMS API is a key policy of 32 KiB, which takes 192 KiB where
+	// every byte of it is escaped.
+	MaxBody int
+	// MaxInFlight bounds the requests that are worked on at once; 0 means 1,024.
+	// What is beyond is throttled.
+	MaxInFlight int
+	// Deadline is how long a request may take from when it has been read; 0 means
+	// 5 s. It is shorter than the SDKs' own, so that they see why.
+	Deadline time.Duration
+	// Now is the clock; nil means time.Now.
+	Now    func() time.Time
+	Logger hclog.Logger
+	// Metrics may be nil.
+	Metrics prometheus.Registerer
+}
+
+// maxSigningKeys bounds the signing keys in memory (about 1 KB each): so many
+// access keys can be in use at once on a node, times regions.
+const maxSigningKeys = 16384
+
+// Server answers API requests. It is safe for concurrent use.
+type Server struct {
+	node     Node
+	auth     *authenticator
+	services []*service
+	maxBody  int
+	maxBusy  int64
+	deadline time.Duration
+	now      func() time.Time
+	logger   hclog.Logger
+	metrics  *metrics
+	noise    limiter // of log lines that strangers can cause
+	busy     atomic.Int64
+	http     *http.Server
+}
+
+// service is a Service with its operations by name.
+type service struct {
+	name       string
+	target     string
+	operations map[string]*operation
+	unknown    *operation // what stands in for all that are not in the table
+}
+
+// operation is a row of the table with its figures.
+type operation struct {
+	*call.Operation
+	service *service
+	figures
+}
+
+// New makes a server.
+func New(cfg Config) (*Server, error) {
+	s := &Server{
+		node:     cfg.Node,
+		maxBody:  cmp.Or(cfg.MaxBody, 256<<10),
+		maxBusy:  int64(cmp.Or(cfg.MaxInFlight, 1024)),
+		deadline: cmp.Or(cfg.Deadline, 5*time.Second),
+		now:      cfg.Now,
+		logger:   cfg.Logger,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.auth = &authenticator{
+		node: cfg.Node, identity: cfg.Identity, keys: sigv4.NewKeys(maxSigningKeys),
+		verifier: sigv4.New(sigv4.Config{Regions: cfg.Regions, Now: s.now}),
+	}
+	s.metrics = newMetrics(&s.busy)
+	if cfg.Metrics != nil {
+		if err := s.metrics.register(cfg.Metrics); err != nil {
+			return nil, err
+		}
+	}
+	for _, svc := range cfg.Services {
+		s.services = append(s.services, s.newService(svc))
+	}
+	s.http = s.newHTTP()
+	return s, nil
+}
+
+func (s *Server) newService(cfg Service) *service {
+	svc := &service{name: cfg.Name, target: cfg.Target, operations: make(map[string]*operation, len(cfg.Operations))}
+	for i := range cfg.Operations {
+		op := &cfg.Operations[i]
+		svc.operations[op.Name] = &operation{Operation: op, service: svc, figures: s.metrics.figures(svc.name, op.Name)}
+	}
+	svc.unknown = &operation{
+		Operation: refusing(unknownName, true, errUnknownOperation), service: svc, figures: s.metrics.figures(svc.name, unknownName),
+	}
+	return svc
+}
+
+// Handler answers all requests of the API port.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.handle) }
+
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		switch r.URL.Path {
+		case "/healthz":
+			healthy(w, r)
+			return
+		case "/readyz":
+			s.ready(w, r)
+			return
+		}
+	}
+	s.serve(w, r)
+}
+
+// lookup finds the operation that a request names. A name that is in no table is
+// answered with the row of the unknown.
+func (s *Server) lookup(r *http.Request) *operation {
+	targets := r.Header["X-Amz-Target"]
+	if len(targets) != 1 || r.Method != http.MethodPost || r.URL.Path != "/" {
+		return s.services[0].unknown
+	}
+	prefix, name, _ := strings.Cut(targets[0], ".")
+	for _, svc := range s.services {
+		if svc.target != prefix {
+			continue
+		}
+		if op := svc.operations[name]; op != nil {
+			return op
+		}
+		return svc.unknown
+	}
+	return s.services[0].unknown
+}
