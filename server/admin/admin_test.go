@@ -1,0 +1,219 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/server/servertest"
+)
+
+// node adds to a cluster of one what operators ask for.
+type node struct{ *servertest.Node }
+
+func (n node) Status() cluster.Status { return cluster.Status{Name: "node1", FSM: n.Store.Status()} }
+
+func (n node) Token(ctx context.Context, lifetime time.Duration, event []byte) (string, error) {
+	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error { tx.SetEvent(event); return nil })
+	return "token for " + lifetime.String(), err
+}
+
+type fixture struct {
+	node   node
+	client *admin.Client
+	root   *admin.Account
+	path   string
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{node: node{servertest.New(t)}, path: filepath.Join(t.TempDir(), "admin.sock")}
+	ids := identity.New(identity.Config{HSM: servertest.NewHSM(t)})
+	if _, err := f.node.Transact(context.Background(), "", func(tx *fsm.Txn) (err error) {
+		f.root, err = admin.Genesis(context.Background(), tx, admin.Founding{
+			Identity: ids, Generation: 1, AccountName: "operators", Region: "us-east-1", UID: 7, UserAgent: "test", Time: time.Unix(0, 0),
+		})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := admin.New(admin.Config{Node: f.node, Ledger: f.node.Store, Identity: ids, Region: "us-east-1", Logger: hclog.NewNullLogger()})
+	listener, err := admin.Listen(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	f.client = admin.NewClient(f.path, "test/1.0")
+	t.Cleanup(func() {
+		f.client.Close()
+		if err := errors.Join(s.Shutdown(context.Background()), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func TestGenesisIsRecorded(t *testing.T) {
+	f := newFixture(t)
+	event := f.node.Events(t)[0]
+	if event.EventName != "InitializeCluster" || event.EventSource != "cofre" || event.UserIdentity.Type != "Operator" ||
+		event.UserIdentity.PrincipalID != "uid:7" || event.RecipientAccountID != f.root.AccountID || event.EventTime != "1970-01-01T00:00:00Z" {
+		t.Errorf("record is %+v", event)
+	}
+}
+
+func TestCreateAccount(t *testing.T) {
+	f := newFixture(t)
+	account, err := f.client.CreateAccount(context.Background(), "tenant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(account.AccountID) != 12 || account.AccountName != "tenant" || len(account.SecretAccessKey) != 40 || len(account.AccessKeyID) != 20 {
+		t.Errorf("account is %+v", account)
+	}
+	event := f.node.Events(t)[1]
+	if event.EventName != "CreateAccount" || event.UserIdentity.PrincipalID != "uid:"+strconv.Itoa(os.Getuid()) || event.UserAgent != "test/1.0" ||
+		event.RecipientAccountID != f.root.AccountID || event.ReadOnly || event.SourceIPAddress != "local" {
+		t.Errorf("record is %+v", event)
+	}
+	if raw := f.node.RawEvents(t)[1]; strings.Contains(raw, account.SecretAccessKey) || !strings.Contains(raw, account.AccessKeyID) || !strings.Contains(raw, `"tenant"`) {
+		t.Errorf("record is %s", raw)
+	}
+	if _, err := f.client.CreateAccount(context.Background(), ""); err == nil || !strings.Contains(err.Error(), "ValidationException") {
+		t.Errorf("no name: %v", err)
+	}
+	if events := f.node.Events(t); len(events) != 3 || events[2].ErrorCode != "ValidationException" {
+		t.Errorf("records are %+v", events)
+	}
+}
+
+func TestCreateToken(t *testing.T) {
+	f := newFixture(t)
+	token, err := f.client.CreateToken(context.Background(), 24)
+	if err != nil || token.Token != "token for 24h0m0s" {
+		t.Fatalf("%+v, %v", token, err)
+	}
+	event := f.node.Events(t)[1]
+	if event.EventName != "CreateJoinToken" || strings.Contains(f.node.RawEvents(t)[1], "token for") || event.RecipientAccountID != f.root.AccountID {
+		t.Errorf("record is %+v", event)
+	}
+	for _, hours := range []int{0, 169} {
+		if _, err := f.client.CreateToken(context.Background(), hours); err == nil {
+			t.Errorf("%d hours are fine", hours)
+		}
+	}
+}
+
+func TestFailuresAreAnswered(t *testing.T) {
+	f := newFixture(t)
+	f.node.Fail = func() (error, error) { return cluster.ErrUnavailable, nil }
+	if _, err := f.client.CreateAccount(context.Background(), "a"); err == nil || !strings.Contains(err.Error(), "no quorum") {
+		t.Errorf("an account: %v", err)
+	}
+	if _, err := f.client.CreateToken(context.Background(), 1); err == nil || !strings.Contains(err.Error(), "no quorum") {
+		t.Errorf("a token: %v", err)
+	}
+}
+
+func TestLedger(t *testing.T) {
+	f, ctx := newFixture(t), context.Background()
+	for range 3000 {
+		if _, err := f.node.Transact(ctx, "", func(tx *fsm.Txn) error { tx.SetEvent([]byte(`{"a":"<&>"}`)); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := f.node.RawEvents(t)
+	for _, test := range []struct{ from, limit, first, last int64 }{
+		{0, -1, 0, 3001}, {0, 5, 0, 5}, {2999, -1, 2999, 3001}, {1000, 1500, 1000, 2500}, {3001, -1, 3001, 3001}, {9999, 1, 3001, 3001}, {0, 0, 0, 0},
+	} {
+		var out bytes.Buffer
+		if err := f.client.Records(ctx, &out, test.from, test.limit); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Join(append(all[test.first:test.last:test.last], ""), "\n")
+		if out.String() != want {
+			t.Errorf("from %d, limit %d: %d bytes instead of %d", test.from, test.limit, out.Len(), len(want))
+		}
+	}
+	if err := f.client.Records(ctx, new(bytes.Buffer), -1, -1); err == nil {
+		t.Error("position -1 is fine")
+	}
+	head, err := f.client.Head(ctx)
+	if status := f.node.Store.Status(); err != nil || head.Size != 3001 || head.Root != status.LedgerRoot || head.StateHash != status.StateHash || head.Applied != status.Applied {
+		t.Errorf("head is %+v, %v", head, err)
+	}
+	if status, err := f.client.Status(ctx); err != nil || status.Name != "node1" || status.FSM != f.node.Store.Status() {
+		t.Errorf("status is %+v, %v", status, err)
+	}
+}
+
+func TestSocket(t *testing.T) {
+	f := newFixture(t)
+	info, err := os.Stat(f.path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode is %v, %v", info.Mode(), err)
+	}
+	if _, err := admin.Listen(f.path); err == nil {
+		t.Error("a socket that is in use was taken over")
+	}
+	stale := filepath.Join(t.TempDir(), "stale")
+	first, err := admin.Listen(stale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := admin.Listen(stale)
+	if err != nil {
+		t.Fatalf("a dead process's socket is not replaced: %v", err)
+	}
+	_ = second.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Listen(file); err == nil {
+		t.Error("a file that is no socket was replaced")
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	s := admin.New(admin.Config{Logger: hclog.NewNullLogger()})
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/v1/accounts", `{"name":1}`, 400}, {"POST", "/v1/accounts", `{"unknown":1}`, 400}, {"POST", "/v1/accounts", `{`, 400},
+		{"POST", "/v1/accounts", `{"name":"` + strings.Repeat("x", 70000) + `"}`, 400}, {"GET", "/v1/accounts", "", 405}, {"GET", "/", "", 404},
+		{"GET", "/v1/ledger/records?limit=x", "", 400},
+	} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(test.method, test.path, strings.NewReader(test.body)))
+		if w.Code != test.status {
+			t.Errorf("%s %s: %d %s", test.method, test.path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestNoNode(t *testing.T) {
+	client := admin.NewClient(filepath.Join(t.TempDir(), "none"), "")
+	if _, err := client.Status(context.Background()); err == nil || !strings.Contains(err.Error(), "does it run?") {
+		t.Errorf("answer is %v", err)
+	}
+}

@@ -1,0 +1,215 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/server/record"
+)
+
+// Node is what the operators' door asks of the cluster; *cluster.Node is one.
+type Node interface {
+	// Transact commits what run read, wrote and recorded; see cluster.Node.
+	Transact(ctx context.Context, caller string, run func(tx *fsm.Txn) error) (index uint64, err error)
+	// View is this node's applied state.
+	View() fsm.View
+	// Token makes a join token and commits the event with it.
+	Token(ctx context.Context, lifetime time.Duration, event []byte) (string, error)
+	// Status describes the node.
+	Status() cluster.Status
+}
+
+// Ledger reads this node's ledger; *fsm.Store is one.
+type Ledger interface {
+	// Events calls fn with the records from a position on; see fsm.Store.
+	Events(from int64, fn func(position int64, event []byte) (bool, error)) error
+	// Status describes the applied state.
+	Status() fsm.Status
+}
+
+// Config configures a Server.
+type Config struct {
+	Node     Node
+	Ledger   Ledger
+	Identity *identity.Service
+	// Region is the awsRegion of operators' records.
+	Region string
+	// Deadline is how long a request may take; 0 means 30 s.
+	Deadline time.Duration
+	// Now is the clock; nil means time.Now.
+	Now    func() time.Time
+	Logger hclog.Logger
+}
+
+// Server answers operators. It is safe for concurrent use.
+type Server struct {
+	cfg  Config
+	http *http.Server
+}
+
+// New makes a server.
+func New(cfg Config) *Server {
+	if cfg.Deadline == 0 {
+		cfg.Deadline = 30 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Server{cfg: cfg}
+	s.http = &http.Server{
+		Handler: s.Handler(), ConnContext: withPeer, ReadTimeout: cfg.Deadline,
+		ErrorLog: cfg.Logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
+	return s
+}
+
+// Listen opens the socket at path with mode 0600. A socket that a dead process
+// left behind is replaced; one that answers is not.
+func Listen(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("opening the admin socket: %s is in use", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("replacing the admin socket: %w", err)
+		}
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the admin socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the admin socket: %w", err), listener.Close())
+	}
+	return listener, nil
+}
+
+// Serve answers connections on a listener until Shutdown; then it returns nil.
+func (s *Server) Serve(listener net.Listener) error {
+	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the admin socket: %w", err)
+	}
+	return nil
+}
+
+// Shutdown stops accepting, lets requests end until ctx is done, and closes.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close()
+		return fmt.Errorf("waiting for operators' requests to end: %w", err)
+	}
+	return nil
+}
+
+// Handler answers the requests on the socket.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("POST /v1/accounts", s.createAccount)
+	mux.HandleFunc("POST /v1/join-tokens", s.createToken)
+	mux.HandleFunc("GET /v1/ledger/records", s.records)
+	mux.HandleFunc("GET /v1/ledger/head", s.head)
+	return mux
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, s.cfg.Node.Status(), nil) }
+
+func (s *Server) createAccount(w http.ResponseWriter, r *http.Request) {
+	req := new(NewAccount)
+	if !decode(w, r, req) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
+	defer cancel()
+	response, err := s.perform(ctx, s.call(r), createAccount(s.cfg.Identity), req)
+	answer(w, response, err)
+}
+
+func (s *Server) call(r *http.Request) *call.Call {
+	return newCall(uidOf(r), r.UserAgent(), s.cfg.Region, s.cfg.Now())
+}
+
+// perform runs an operation as one transaction with its record.
+func (s *Server) perform(ctx context.Context, c *call.Call, op *call.Operation, request any) (response any, err error) {
+	var refusal *call.Error
+	_, err = s.cfg.Node.Transact(ctx, record.AdminService, func(tx *fsm.Txn) error {
+		if err := recipient(c, tx.View()); err != nil {
+			return err
+		}
+		response, refusal, err = record.Perform(ctx, tx, c, op, request)
+		return err
+	})
+	if err == nil && refusal != nil {
+		err = refusal
+	}
+	return response, err
+}
+
+func (s *Server) createToken(w http.ResponseWriter, r *http.Request) {
+	req := new(NewToken)
+	if !decode(w, r, req) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
+	defer cancel()
+	token, err := s.token(ctx, s.call(r), req)
+	answer(w, token, err)
+}
+
+const maxTokenHours = 168
+
+// token makes a join token. The cluster commits the record with it.
+func (s *Server) token(ctx context.Context, c *call.Call, req *NewToken) (*Token, error) {
+	if req.Hours < 1 || req.Hours > maxTokenHours {
+		return nil, call.Errorf("ValidationException", "A join token is valid for 1 to %d hours.", maxTokenHours)
+	}
+	if err := recipient(c, s.cfg.Node.View()); err != nil {
+		return nil, err
+	}
+	c.Operation, c.Record.Parameters = "CreateJoinToken", tokenParameters{req.Hours}
+	event, err := record.Encode(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.cfg.Node.Token(ctx, time.Duration(req.Hours)*time.Hour, event)
+	return &Token{Token: token}, err
+}
+
+func decode(w http.ResponseWriter, r *http.Request, req any) bool {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(req); err != nil && !errors.Is(err, io.EOF) {
+		answer(w, nil, call.Errorf("SerializationException", "The request is not valid: %v", err))
+		return false
+	}
+	return true
+}
+
+// answer writes a response, or why there is none.
+func answer(w http.ResponseWriter, response any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		response, status = failure{err.Error()}, http.StatusServiceUnavailable
+		if refusal := (*call.Error)(nil); errors.As(err, &refusal) {
+			status = http.StatusBadRequest
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(response) // the operator has gone; what was committed stays
+}
