@@ -1,0 +1,249 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cofre-kms/cofre/cluster/commit"
+	"github.com/cofre-kms/cofre/cluster/pki"
+	"github.com/cofre-kms/cofre/cluster/rpc"
+	"github.com/cofre-kms/cofre/cluster/snapshot"
+	"github.com/cofre-kms/cofre/fsm"
+)
+
+// Open starts the node from its data directory. It returns when the node's port
+// is open and its local state readable, not when there is a quorum.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	n := newNode(cfg)
+	// Each step leaves in n what it opened, so that release closes just that.
+	for _, step := range []func(context.Context) error{
+		n.identify, n.openState, n.openLog, n.recover, n.certify, n.openPort, n.startRaft,
+	} {
+		if err := step(ctx); err != nil {
+			n.fate.end(nil)
+			return nil, errors.Join(fmt.Errorf("opening the node: %w", err), n.release())
+		}
+	}
+	n.startWork()
+	return n, nil
+}
+
+func newNode(cfg Config) *Node {
+	n := &Node{
+		cfg:        cfg,
+		home:       home{cfg.DataDir},
+		logger:     cfg.Logger.Named("cluster"),
+		fate:       newFate(),
+		disk:       &stall{limit: cfg.Timing.Stall},
+		leadership: newLeadership(),
+		proposals:  newProposals(),
+		isolated:   make(chan struct{}),
+		admitting:  make(chan struct{}, 1),
+		kick:       make(chan struct{}, 1),
+	}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	n.metrics = newMetrics(n)
+	n.methods = n.handlers()
+	n.peers = &peers{dial: n.dialPeer, clients: make(map[peerKey]*rpc.Client)}
+	return n
+}
+
+// identify reads who the node is.
+func (n *Node) identify(context.Context) (err error) {
+	if n.who, err = n.home.load(n.cfg); err != nil {
+		return err
+	}
+	n.credentials, err = loadCredentials(n.home.tls())
+	return err
+}
+
+func (n *Node) openState(context.Context) (err error) {
+	if n.store, err = fsm.Open(fsm.Config{Dir: n.home.state()}); err != nil {
+		return err
+	}
+	n.progress = newProgress(n.store.Applied())
+	return nil
+}
+
+func (n *Node) openLog(context.Context) (err error) {
+	if n.stores, err = openRaftStores(n.home.raft(), n.cfg.LogStore, n.logger); err != nil {
+		return err
+	}
+	n.snapshots, err = snapshot.Open(n.home.snapshots(), n.logger)
+	return err
+}
+
+// recover brings the state up to the newest snapshot, where a crash came between
+// the receiving of one and its installation. Raft replays only what is newer.
+func (n *Node) recover(context.Context) error {
+	list, err := n.snapshots.List()
+	if err != nil {
+		return err
+	}
+	last, err := n.stores.logs.LastIndex()
+	if err != nil {
+		return fmt.Errorf("reading the Raft log: %w", err)
+	}
+	if len(list) > 0 {
+		last = max(last, list[0].Index)
+	}
+	switch applied := n.store.Applied(); {
+	case applied > last:
+		return fmt.Errorf("%w: the state is at index %d, the Raft log ends at %d", ErrDamaged, applied, last)
+	case len(list) == 0 || applied >= list[0].Index:
+		return nil
+	}
+	n.logger.Info("installing the newest snapshot", "id", list[0].ID)
+	_, source, err := n.snapshots.Open(list[0].ID)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if err := n.store.Restore(source); err != nil {
+		return fmt.Errorf("installing the newest snapshot: %w", err)
+	}
+	n.progress.advance(n.store.Applied())
+	return nil
+}
+
+// certify makes sure that the node has a certificate that its peers accept. This
+// node's own partition can issue one, however long the node was down.
+func (n *Node) certify(ctx context.Context) error {
+	if n.credentials.valid(time.Now()) {
+		return nil
+	}
+	return n.renew(ctx)
+}
+
+func (n *Node) openPort(context.Context) error {
+	listener, err := n.cfg.Network.Listen(n.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("opening the node port: %w", err)
+	}
+	if n.cfg.Advertise == "" {
+		n.cfg.Advertise = listener.Addr().String()
+	}
+	n.port = &port{
+		listener: listener,
+		endpoint: &pki.Endpoint{
+			Authority:   n.credentials.authority,
+			Certificate: n.credentials.current.Load,
+			Allow:       n.allow,
+			Now:         time.Now,
+		},
+		network: n.cfg.Network,
+		conns:   newConns(),
+		logger:  n.logger,
+	}
+	n.port.ctx, n.port.stop = context.WithCancel(n.ctx)
+	return nil
+}
+
+// allow refuses a peer whose name belongs to another member. A name that this
+// node does not know is welcome: its certificate shows that the cluster admitted
+// it, and this node may be behind.
+func (n *Node) allow(peer pki.Identity) error {
+	m, _, err := memberTable.Peek(n.store, peer.Name)
+	if err != nil {
+		return fmt.Errorf("looking up a peer: %w", err)
+	}
+	if m != nil && m.ID != peer.Member {
+		return fmt.Errorf("%w: %s was admitted anew", pki.ErrWrongNode, peer.Name)
+	}
+	return nil
+}
+
+func (n *Node) startRaft(context.Context) error {
+	stream := newStream(n.port, n.cfg.Advertise)
+	n.transport = &transport{
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Logger:  n.logger.Named("transport"),
+			Stream:  stream,
+			MaxPool: 3,
+			Timeout: 10 * n.cfg.Timing.Heartbeat,
+
+			MsgpackUseNewTimeFormat: true,
+		}),
+		stalled: n.disk.stalled,
+	}
+	n.port.handlers = map[string]func(context.Context, net.Conn, tls.ConnectionState){
+		pki.ProtocolRaft: func(_ context.Context, conn net.Conn, _ tls.ConnectionState) { stream.deliver(conn) },
+		pki.ProtocolNode: n.serveNode,
+		pki.ProtocolJoin: n.serveJoin,
+	}
+	incarnation, err := n.home.incarnate(time.Now())
+	if err != nil {
+		return err
+	}
+	n.queue = commit.New(commit.Config{
+		Node:        n.who.Name,
+		Incarnation: incarnation,
+		Proposer:    proposer{n},
+		Window:      n.cfg.Limits.Window,
+		MaxWaiting:  n.cfg.Limits.Waiting,
+		Logger:      n.logger.Named("commit"),
+		Fenced:      n.fail,
+		Resolved:    n.metrics.resolved,
+	})
+	guard := &guard{disk: n.disk, fail: n.fail, isolated: n.isolated}
+	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{LogStore: n.stores.logs, guard: guard})
+	if err != nil {
+		return fmt.Errorf("caching the Raft log: %w", err)
+	}
+	machine := &machine{
+		store:     n.store,
+		snapshots: n.snapshots,
+		progress:  n.progress,
+		disk:      n.disk,
+		observe:   n.queue.Observe,
+		fail:      n.fail,
+	}
+	stable := &guardedStable{StableStore: n.stores.stable, guard: guard}
+	n.raft, err = raft.NewRaft(n.raftConfig(), machine, logs, stable, n.snapshots, n.transport)
+	if err != nil {
+		return fmt.Errorf("starting Raft: %w", err)
+	}
+	n.raftStopped = sync.OnceValue(n.stopRaft)
+	return nil
+}
+
+func (n *Node) raftConfig() *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(n.who.Name)
+	c.HeartbeatTimeout = n.cfg.Timing.Heartbeat
+	c.ElectionTimeout = n.cfg.Timing.Election
+	c.LeaderLeaseTimeout = n.cfg.Timing.Lease
+	c.CommitTimeout = n.cfg.Timing.Commit
+	c.SnapshotInterval = n.cfg.Timing.Snapshot
+	c.SnapshotThreshold = n.cfg.Limits.SnapshotEntries
+	c.TrailingLogs = n.cfg.Limits.TrailingEntries
+	c.NoSnapshotRestoreOnStart = true // the store recovers by itself
+	c.NoLegacyTelemetry = true
+	c.ShutdownOnRemove = false
+	c.Logger = n.logger.Named("raft")
+	return c
+}
+
+// startWork starts what runs beside Raft for as long as the node lives.
+func (n *Node) startWork() {
+	n.port.running.Go(n.port.serve)
+	n.background.Go(func() { n.leadership.follow(n.ctx, n.raft) })
+	n.background.Go(func() {
+		<-n.fate.ended
+		n.raftStopped()
+	})
+	for _, work := range []func(){n.enroll, n.oversee, n.keepCertificate} {
+		n.background.Go(work)
+	}
+}

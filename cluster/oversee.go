@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cofre-kms/cofre/cluster/pki"
+	"github.com/cofre-kms/cofre/fsm"
+)
+
+// promotable is how many log entries a nonvoter may be behind to become a voter:
+// less than a round trip under load.
+const promotable = 512
+
+// inquiry asks a member how far its state is, and what it was at an index.
+type inquiry struct {
+	Index uint64 `cbor:"1,keyasint"`
+}
+
+// report answers an inquiry.
+type report struct {
+	Applied uint64     `cbor:"1,keyasint"`
+	Known   bool       `cbor:"2,keyasint"` // At is set
+	At      fsm.Status `cbor:"3,keyasint"`
+}
+
+// oversee looks after the members, round by round, while this node leads.
+func (n *Node) oversee() {
+	every(n.ctx, n.cfg.Timing.Watch, n.kick, func() {
+		if leading, _ := n.leadership.leading(); !leading || n.fate.check() != nil {
+			return
+		}
+		own := n.store.Status()
+		reports := n.inquire(own.Applied)
+		n.promote(own.Applied, reports)
+	})
+}
+
+// inquire asks all other members at once. Those that do not answer in time are
+// left out.
+func (n *Node) inquire(index uint64) map[string]*report {
+	ctx, cancel := context.WithTimeout(n.ctx, n.cfg.Timing.Watch)
+	defer cancel()
+	var (
+		mu      sync.Mutex
+		asking  sync.WaitGroup
+		reports = make(map[string]*report)
+	)
+	for _, server := range n.servers() {
+		name := string(server.ID)
+		if name == n.who.Name {
+			continue
+		}
+		asking.Go(func() {
+			r, err := call[report](ctx, n.peers.client(peerKey{name: name}), methodStatus, &inquiry{Index: index})
+			if err != nil {
+				n.logger.Debug("a member does not report", "name", name, "error", err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			reports[name] = r
+		})
+	}
+	asking.Wait()
+	return reports
+}
+
+// tellStatus answers an inquiry, when the state has come to its index or the
+// asker's patience ends.
+func (n *Node) tellStatus(ctx context.Context, _ pki.Identity, q *inquiry) (*report, error) {
+	r := &report{}
+	if n.progress.wait(ctx, n.fate.ended, q.Index) == nil {
+		r.At, r.Known = n.store.HashAt(q.Index)
+	}
+	r.Applied = n.store.Applied()
+	return r, nil
+}
+
+// promote makes voters of nonvoters that have caught up.
+func (n *Node) promote(applied uint64, reports map[string]*report) {
+	for _, server := range n.servers() {
+		r := reports[string(server.ID)]
+		if server.Suffrage == raft.Voter || r == nil || r.Applied+promotable < applied {
+			continue
+		}
+		if err := n.raft.AddVoter(server.ID, server.Address, 0, enrollTimeout).Error(); err != nil {
+			n.logger.Warn("cannot promote a member", "name", server.ID, "error", err)
+			continue
+		}
+		n.logger.Info("promoted a member to voter", "name", server.ID)
+	}
+}

@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+)
+
+// settings is the cluster's own record, one under the identifier "cluster".
+type settings struct {
+	Generation  hsm.Generation `cbor:"1,keyasint"` // domain key for new keys
+	Certificate []byte         `cbor:"2,keyasint"` // of the cluster CA, DER
+	Key         hsm.WrappedKey `cbor:"3,keyasint"` // of the cluster CA
+}
+
+// member is the record of a node that was admitted.
+type member struct {
+	Name     string `cbor:"1,keyasint"`
+	ID       string `cbor:"2,keyasint"` // as in its certificate
+	Identity []byte `cbor:"3,keyasint"` // DER SubjectPublicKeyInfo of its identity key
+	Serial   string `cbor:"4,keyasint"` // of the token that holds the identity key
+	Joined   int64  `cbor:"5,keyasint"` // Unix milliseconds
+}
+
+// ticket is what the cluster keeps of a join token.
+type ticket struct {
+	Secret  []byte `cbor:"1,keyasint"`           // SHA-256 of the secret
+	Expires int64  `cbor:"2,keyasint"`           // Unix milliseconds
+	Spent   []byte `cbor:"3,keyasint,omitempty"` // SHA-256 of the identity that joined with it
+	Member  string `cbor:"4,keyasint,omitempty"` // its member ID
+}
+
+// The tables are the cluster's part of the state. The comment gives the identifier.
+var (
+	settingsTable = fsm.Table[settings]{Name: "cluster"}  // "cluster"
+	memberTable   = fsm.Table[member]{Name: "member"}     // node name
+	ticketTable   = fsm.Table[ticket]{Name: "join-token"} // token id
+)
+
+// theCluster is the identifier of the only record in settingsTable.
+const theCluster = "cluster"

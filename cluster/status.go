@@ -1,0 +1,86 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+)
+
+// Status describes the node and the cluster as this node sees it.
+type Status struct {
+	Name     string     `json:"name"`
+	Leader   string     `json:"leader"` // name; empty where none is known
+	State    string     `json:"state"`  // Raft's: Leader, Follower, Candidate
+	Term     uint64     `json:"term"`
+	Commit   uint64     `json:"commitIndex"`
+	Last     uint64     `json:"lastLogIndex"`
+	FSM      fsm.Status `json:"fsm"`
+	Diverged bool       `json:"diverged"`
+	Members  []Member   `json:"members"`
+	HSM      hsm.Info   `json:"hsm"`
+	HSMError string     `json:"hsmError,omitempty"`
+}
+
+// Member is a node of the Raft configuration.
+type Member struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Voter   bool   `json:"voter"`
+}
+
+// Status describes the node.
+func (n *Node) Status() Status {
+	view, _ := n.leadership.current()
+	s := Status{
+		Name:     n.who.Name,
+		Leader:   view.name,
+		State:    n.raft.State().String(),
+		Term:     n.raft.CurrentTerm(),
+		Commit:   n.raft.CommitIndex(),
+		Last:     n.raft.LastIndex(),
+		FSM:      n.store.Status(),
+		Diverged: errors.Is(n.fate.check(), ErrDiverged),
+		HSM:      n.cfg.Partition.Info(),
+	}
+	for _, server := range n.servers() {
+		s.Members = append(s.Members, Member{
+			Name:    string(server.ID),
+			Address: string(server.Address),
+			Voter:   server.Suffrage == raft.Voter,
+		})
+	}
+	return s
+}
+
+// lateEntries is how many committed entries the state may be behind and still
+// be taken for up to date.
+const lateEntries = 256
+
+// Ready is nil where the node can serve: quorum, caught up, partition alive, not
+// diverged. Otherwise it says what is wrong.
+func (n *Node) Ready() error {
+	if err := n.fate.check(); err != nil {
+		return err
+	}
+	view, _ := n.leadership.current()
+	server, placed := n.server(n.who.Name)
+	switch {
+	case n.disk.stalled():
+		return errStalled
+	case !placed || server.Suffrage != raft.Voter:
+		return errors.New("cluster: the node is not a voting member yet")
+	case !view.known():
+		return fmt.Errorf("%w: no leader is known", ErrUnavailable)
+	case !view.leading && time.Since(n.raft.LastContact()) > 2*n.cfg.Timing.Heartbeat:
+		return fmt.Errorf("%w: the leader is silent", ErrUnavailable)
+	}
+	if commit, applied := n.raft.CommitIndex(), n.store.Applied(); applied+lateEntries < commit {
+		return fmt.Errorf("cluster: the state is %d entries behind", commit-applied)
+	}
+	return nil
+}
