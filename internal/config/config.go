@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 )
@@ -47,6 +48,12 @@ type API struct {
 	// certificate of another CA. Both or neither.
 	CertFile string `toml:"cert_file"`
 	KeyFile  string `toml:"key_file"`
+	// RequestTimeout is how long a request may take before the client is told to
+	// try again: when there is no quorum, or a partition hangs.
+	RequestTimeout Duration `toml:"request_timeout"`
+	// MaxInFlight bounds the requests that are worked on at once; what is beyond
+	// is throttled.
+	MaxInFlight int `toml:"max_in_flight"`
 }
 
 // Cluster is the port that nodes use among themselves (Raft and node calls, one
@@ -110,7 +117,10 @@ const (
 // defaults is the configuration before the file is read.
 func defaults() *Config {
 	return &Config{
-		API:     API{Listen: "127.0.0.1:7600", Hosts: []string{"localhost", "127.0.0.1"}},
+		API: API{
+			Listen: "127.0.0.1:7600", Hosts: []string{"localhost", "127.0.0.1"},
+			RequestTimeout: Duration(5 * time.Second), MaxInFlight: 1024,
+		},
 		Cluster: Cluster{Listen: "127.0.0.1:7700", LogStore: LogStoreBoltDB},
 		HSM:     HSM{Kind: HSMSoft},
 		Log:     Log{Level: "info", Format: "text"},

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 const valid = `
@@ -51,12 +52,29 @@ func TestEnvironmentOverrides(t *testing.T) {
 		"COFRE_API_LISTEN": "127.0.0.2:1",
 		"COFRE_API_HOSTS":  "a.example,b.example",
 		"COFRE_ENDPOINTS":  "belongs to clients and is ignored",
+
+		"COFRE_API_REQUEST_TIMEOUT": "1m",
+		"COFRE_API_MAX_IN_FLIGHT":   "7",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Name != "node9" || c.API.Listen != "127.0.0.2:1" || strings.Join(c.API.Hosts, " ") != "a.example b.example" {
 		t.Errorf("not overridden: %+v", c)
+	}
+	if time.Duration(c.API.RequestTimeout) != time.Minute || c.API.MaxInFlight != 7 {
+		t.Errorf("not overridden: %+v", c.API)
+	}
+}
+
+func TestMistakesInTheEnvironment(t *testing.T) {
+	_, err := load(t, valid, map[string]string{
+		"COFRE_HSM_PIN": "1234", "COFRE_API_REQUEST_TIMEOUT": "soon", "COFRE_API_MAX_IN_FLIGHT": "many",
+	})
+	for _, want := range []string{`COFRE_API_REQUEST_TIMEOUT: "soon" is no duration`, `COFRE_API_MAX_IN_FLIGHT: "many" is no whole number`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
 	}
 }
 
@@ -93,6 +111,8 @@ colour = "blue"
 [api]
 listen = "127.0.0.1"
 cert_file = "/c"
+request_timeout = "1h"
+max_in_flight = 0
 [cluster]
 listen = "0.0.0.0:7700"
 log_store = "tape"
@@ -115,7 +135,7 @@ listen = "127.0.0.1:0"
 	for _, want := range []string{
 		"colour: unknown setting", "cluster.lisen: unknown setting", "hsm.pin: unknown setting",
 		`name: "Node 1"`, "data_dir:", `"us-east-1" is there twice`, `"Moon" is no region name`,
-		"api.cert_file and api.key_file", "api.listen:", "cluster.advertise:", "cluster.log_store:",
+		"api.cert_file and api.key_file", "api.listen:", "api.request_timeout: 1h0m0s", "api.max_in_flight: 0", "cluster.advertise:", "cluster.log_store:",
 		"hsm.uri: pin-value", "hsm.path:", "hsm.pin_file:", "hsm: no PIN",
 		"log.level:", "log.format:", "metrics.listen:",
 	} {

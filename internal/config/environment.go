@@ -1,10 +1,12 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -35,11 +37,21 @@ func overrideStruct(v reflect.Value, prefix string, lookup func(string) (string,
 }
 
 func setField(field reflect.Value, name, value string) error {
-	switch field.Interface().(type) {
-	case string:
-		field.SetString(value)
-	case []string:
-		field.Set(reflect.ValueOf(strings.Split(value, ",")))
+	switch target := field.Addr().Interface().(type) {
+	case *string:
+		*target = value
+	case *[]string:
+		*target = strings.Split(value, ",")
+	case *int:
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return fmt.Errorf("%s: %q is no whole number", name, value)
+		}
+		*target = n
+	case encoding.TextUnmarshaler:
+		if err := target.UnmarshalText([]byte(value)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	default:
 		return fmt.Errorf("%s: a %s cannot be set by the environment", name, field.Type())
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 var (
@@ -59,7 +61,11 @@ func (a API) validate() error {
 	if a.CertFile == "" && (len(a.Hosts) == 0 || slices.Contains(a.Hosts, "")) {
 		errs = append(errs, errors.New("api.hosts: names or addresses are needed for the certificate"))
 	}
-	return errors.Join(append(errs, address("api.listen", a.Listen))...)
+	return errors.Join(append(errs,
+		address("api.listen", a.Listen),
+		between("api.request_timeout", a.RequestTimeout, Duration(100*time.Millisecond), Duration(time.Minute)),
+		between("api.max_in_flight", a.MaxInFlight, 1, 100_000),
+	)...)
 }
 
 func (c Cluster) validate() error {
@@ -101,6 +107,13 @@ func pkcs11URI(uri string) error {
 		return errors.New("hsm.uri: pin-value is not accepted here; use hsm.pin_file")
 	}
 	return nil
+}
+
+func between[T cmp.Ordered](key string, value, least, most T) error {
+	if least <= value && value <= most {
+		return nil
+	}
+	return fmt.Errorf("%s: %v is not from %v to %v", key, value, least, most)
 }
 
 func oneOf(key, value string, allowed ...string) error {
