@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cofre-kms/cofre/internal/config"
+	"github.com/cofre-kms/cofre/server/admin"
+)
+
+// withClient makes a command that asks the running node through its socket.
+func withClient(cmd *cobra.Command, do func(ctx context.Context, client *admin.Client) error) *cobra.Command {
+	return withConfig(cmd, os.LookupEnv, func(ctx context.Context, cfg *config.Config) error {
+		client := admin.NewClient(cfg.Admin.Socket, userAgent())
+		defer client.Close()
+		return do(ctx, client)
+	})
+}
+
+func tokenCommand(std streams) *cobra.Command {
+	create := &cobra.Command{Use: "create --config FILE [--hours N]", Short: "Print a one-time join token"}
+	hours := create.Flags().Int("hours", 24, "how long the token is valid")
+	withClient(create, func(ctx context.Context, client *admin.Client) error {
+		token, err := client.CreateToken(ctx, *hours)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(std.out, token.Token)
+		return err
+	})
+	return group("token", "Join tokens", create)
+}
+
+func accountCommand(std streams) *cobra.Command {
+	create := &cobra.Command{
+		Use:   "create --config FILE --name NAME [--json]",
+		Short: "Make an account and print its administrator's credentials, this once",
+	}
+	name := create.Flags().String("name", "", "the account's name: 1 to 50 printable ASCII characters")
+	asJSON := create.Flags().Bool("json", false, "print JSON")
+	if err := create.MarkFlagRequired("name"); err != nil {
+		panic(err) // the flag is there: it was made above
+	}
+	withClient(create, func(ctx context.Context, client *admin.Client) error {
+		account, err := client.CreateAccount(ctx, *name)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(std.out, account)
+		}
+		return printAccount(std.out, account)
+	})
+	return group("account", "Accounts", create)
+}
+
+func printAccount(w io.Writer, a admin.Account) error {
+	_, err := fmt.Fprintf(w, "account id         %s\nuser               %s\naccess key id      %s\nsecret access key  %s\n",
+		a.AccountID, a.UserARN, a.AccessKeyID, a.SecretAccessKey)
+	return err
+}
+
+func ledgerCommand(std streams) *cobra.Command {
+	records := &cobra.Command{
+		Use:   "records --config FILE [--from N] [--limit N]",
+		Short: "Print audit records, one a line, exactly as they are hashed",
+	}
+	from := records.Flags().Int64("from", 0, "position of the first record")
+	limit := records.Flags().Int64("limit", -1, "how many records; all where negative")
+	withClient(records, func(ctx context.Context, client *admin.Client) error {
+		return client.Records(ctx, std.out, *from, *limit)
+	})
+	head := &cobra.Command{Use: "head --config FILE", Short: "Print the ledger's size and root on this node, as JSON"}
+	withClient(head, func(ctx context.Context, client *admin.Client) error {
+		end, err := client.Head(ctx)
+		if err != nil {
+			return err
+		}
+		return printJSON(std.out, end)
+	})
+	return group("ledger", "The audit ledger", records, head)
+}
+
+// group is a command that only holds others.
+func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return fmt.Errorf("%s: which command? See cofre %s --help", cmd.CommandPath(), name)
+	}}
+	g.AddCommand(commands...)
+	return g
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

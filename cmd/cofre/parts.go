@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/server"
+	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/server/kms"
+)
+
+func (d *daemon) openPartition(ctx context.Context) (err error) {
+	if err := makeDataDir(d.cfg); err != nil {
+		return err
+	}
+	if d.partition, err = openPartition(ctx, d.cfg, d.logger, d.metrics); err != nil {
+		return err
+	}
+	d.onStop("the HSM partition", func(context.Context) error { return d.partition.Close() })
+	info := d.partition.Info()
+	d.logger.Info("partition open", "kind", info.Kind, "label", info.Label, "maker", info.Maker, "hardware", info.Hardware)
+	return nil
+}
+
+func (d *daemon) openNode(ctx context.Context) (err error) {
+	if d.node, err = cluster.Open(ctx, nodeConfig(d.cfg, d.partition, d.logger, d.metrics)); err != nil {
+		return err
+	}
+	d.onStop("the node", d.node.Close)
+	return nil
+}
+
+func (d *daemon) makeServices(context.Context) (err error) {
+	d.identity = identity.New(identity.Config{HSM: d.partition})
+	d.kms = kms.New(kms.Config{
+		HSM: d.partition, Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
+	})
+	d.server, err = server.New(server.Config{
+		Node: d.node, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
+		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight,
+		Services: []server.Service{{Name: "kms", Target: "TrentService", Operations: d.kms.Operations()}},
+	})
+	return err
+}
+
+// openMetrics opens the port for figures and health before the API's: whoever
+// watches the node can see it start.
+func (d *daemon) openMetrics(context.Context) error {
+	if d.cfg.Metrics.Listen == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", d.cfg.Metrics.Listen)
+	if err != nil {
+		return fmt.Errorf("opening metrics.listen: %w", err)
+	}
+	s := &http.Server{Handler: d.server.MetricsHandler(d.metrics), ReadTimeout: 10 * time.Second}
+	d.onStop("the metrics port", s.Shutdown)
+	d.run(func() error {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving metrics: %w", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+func (d *daemon) openCertificate(context.Context) error {
+	if d.cfg.API.CertFile != "" {
+		return d.certificate.load(d.cfg.API)
+	}
+	d.whileRunning("the certificate", func(ctx context.Context) { d.certificate.keep(ctx, d.node, d.cfg.API.Hosts) })
+	return nil
+}
+
+// whileRunning runs a part in the background until the node stops.
+func (d *daemon) whileRunning(name string, part func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.onStop(name, func(context.Context) error { cancel(); return nil })
+	d.run(func() error { part(ctx); return nil })
+}
+
+func (d *daemon) openAPI(context.Context) error {
+	listener, err := net.Listen("tcp", d.cfg.API.Listen)
+	if err != nil {
+		return fmt.Errorf("opening api.listen: %w", err)
+	}
+	d.onStop("the API port", d.server.Shutdown)
+	d.run(func() error { return d.server.Serve(listener, d.certificate.get) })
+	return nil
+}
+
+func (d *daemon) openAdmin(context.Context) error {
+	ledger, ok := d.node.View().(admin.Ledger)
+	if !ok {
+		return fmt.Errorf("the node's view (%T) has no ledger", d.node.View())
+	}
+	d.admin = admin.New(admin.Config{
+		Node: d.node, Ledger: ledger, Identity: d.identity, Region: d.cfg.Regions[0], Logger: d.logger.Named("admin"),
+	})
+	listener, err := admin.Listen(d.cfg.Admin.Socket)
+	if err != nil {
+		return err
+	}
+	d.onStop("the admin socket", d.admin.Shutdown)
+	d.run(func() error { return d.admin.Serve(listener) })
+	return nil
+}
+
+func (d *daemon) openSteward(context.Context) error {
+	s := &steward{leader: d.node, logger: d.logger.Named("steward"), work: func(ctx context.Context) error {
+		return d.kms.Steward(ctx, d.node, time.Now)
+	}}
+	d.whileRunning("the steward", s.run)
+	return nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cofre-kms/cofre/internal/config"
+)
+
+// Exit codes, as documented in docs/configuration.md.
+const (
+	exitOK      = 0
+	exitFailure = 1 // the command was understood, and failed
+	exitUsage   = 2 // the command line or the configuration is wrong
+)
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// failedError is returned when a command was understood and failed. All other
+// errors are about the command line or the configuration.
+type failedError struct{ error }
+
+func (e failedError) Unwrap() error { return e.error }
+
+// run runs one command line and answers the exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(std.err, "cofre:", err)
+	if failed := (failedError{}); errors.As(err, &failed) {
+		return exitFailure
+	}
+	return exitUsage
+}
+
+func newRoot(std streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cofre",
+		Short: "A self-hosted key management service that speaks the AWS KMS API",
+		// The error is printed once, by run.
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.AddCommand(
+		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), accountCommand(std),
+		statusCommand(std), ledgerCommand(std), versionCommand(std),
+	)
+	return root
+}
+
+// withConfig adds the flag --config to a command and hands it the configuration.
+func withConfig(cmd *cobra.Command, lookup func(string) (string, bool), do func(ctx context.Context, cfg *config.Config) error) *cobra.Command {
+	path := cmd.Flags().String("config", "", "configuration file (docs/configuration.md)")
+	if err := cmd.MarkFlagRequired("config"); err != nil {
+		panic(err) // the flag is there: it was made above
+	}
+	if cmd.Args == nil {
+		cmd.Args = cobra.NoArgs
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(*path, lookup)
+		if err != nil {
+			return err
+		}
+		if err := do(cmd.Context(), cfg); err != nil {
+			return failedError{err}
+		}
+		return nil
+	}
+	return cmd
+}

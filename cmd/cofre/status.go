@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/server/admin"
+)
+
+func statusCommand(std streams) *cobra.Command {
+	cmd := &cobra.Command{Use: "status --config FILE [--json]", Short: "Describe the running node and the cluster as it sees it"}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	return withClient(cmd, func(ctx context.Context, client *admin.Client) error {
+		status, err := client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(std.out, status)
+		}
+		return printStatus(std.out, &status)
+	})
+}
+
+func printStatus(w io.Writer, s *cluster.Status) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("node", "%s", s.Name)
+	row("state", "%s, term %d", s.State, s.Term)
+	row("leader", "%s", orNone(s.Leader))
+	row("log", "last %d, committed %d, applied %d", s.Last, s.Commit, s.FSM.Applied)
+	row("state hash", "%s", s.FSM.StateHash)
+	row("ledger", "%d records, root %s", s.FSM.LedgerSize, s.FSM.LedgerRoot)
+	row("partition", "%s %s (%s)", s.HSM.Kind, s.HSM.Label, s.HSM.Maker)
+	if s.HSMError != "" {
+		row("partition error", "%s", s.HSMError)
+	}
+	if s.Diverged {
+		row("diverged", "yes: this node answers nothing more")
+	}
+	for _, m := range s.Members {
+		role := "learns"
+		if m.Voter {
+			role = "votes"
+		}
+		row("member", "%s at %s, %s", m.Name, m.Address, role)
+	}
+	return t.Flush()
+}
+
+func orNone(name string) string {
+	if name == "" {
+		return "none known"
+	}
+	return name
+}
