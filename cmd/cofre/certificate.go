@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/internal/config"
 )
 
@@ -32,6 +33,21 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return current, nil
 	}
 	return nil, errNoCertificate
+}
+
+// certified is the node as the front end sees it: it is not ready before clients
+// can connect.
+type certified struct {
+	*cluster.Node
+	certificate *certificate
+}
+
+// Ready is nil where the node can serve.
+func (c certified) Ready() error {
+	if _, err := c.certificate.get(nil); err != nil {
+		return err
+	}
+	return c.Node.Ready()
 }
 
 // load reads a certificate of another CA.

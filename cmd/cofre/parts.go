@@ -42,32 +42,11 @@ func (d *daemon) makeServices(context.Context) (err error) {
 		HSM: d.partition, Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
 	})
 	d.server, err = server.New(server.Config{
-		Node: d.node, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
+		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
 		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight,
 		Services: []server.Service{{Name: "kms", Target: "TrentService", Operations: d.kms.Operations()}},
 	})
 	return err
-}
-
-// openMetrics opens the port for figures and health before the API's: whoever
-// watches the node can see it start.
-func (d *daemon) openMetrics(context.Context) error {
-	if d.cfg.Metrics.Listen == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", d.cfg.Metrics.Listen)
-	if err != nil {
-		return fmt.Errorf("opening metrics.listen: %w", err)
-	}
-	s := &http.Server{Handler: d.server.MetricsHandler(d.metrics), ReadTimeout: 10 * time.Second}
-	d.onStop("the metrics port", s.Shutdown)
-	d.run(func() error {
-		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving metrics: %w", err)
-		}
-		return nil
-	})
-	return nil
 }
 
 func (d *daemon) openCertificate(context.Context) error {
@@ -117,5 +96,26 @@ func (d *daemon) openSteward(context.Context) error {
 		return d.kms.Steward(ctx, d.node, time.Now)
 	}}
 	d.whileRunning("the steward", s.run)
+	return nil
+}
+
+// openMetrics opens the port for figures and health after all others: whoever is
+// told there that the node is ready finds every door open.
+func (d *daemon) openMetrics(context.Context) error {
+	if d.cfg.Metrics.Listen == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", d.cfg.Metrics.Listen)
+	if err != nil {
+		return fmt.Errorf("opening metrics.listen: %w", err)
+	}
+	s := &http.Server{Handler: d.server.MetricsHandler(d.metrics), ReadTimeout: 10 * time.Second}
+	d.onStop("the metrics port", s.Shutdown)
+	d.run(func() error {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving metrics: %w", err)
+		}
+		return nil
+	})
 	return nil
 }
