@@ -20,6 +20,10 @@ const (
 	writeTimeout  = 15 * time.Second // beyond the request's deadline
 	idleTimeout   = 2 * time.Minute  // SDKs keep idle connections for a minute or so
 	maxHeader     = 16 << 10
+
+	// maxConnections leaves files for the node itself: what is beyond waits in the
+	// kernel's queue.
+	maxConnections = 8192
 )
 
 // newHTTP makes the HTTP server. It speaks HTTP/1.1 only, as the endpoints of
@@ -43,7 +47,7 @@ func (s *Server) newHTTP() *http.Server {
 // Serve answers TLS connections on a listener until Shutdown; then it returns
 // nil. certificate is asked for each handshake.
 func (s *Server) Serve(listener net.Listener, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) error {
-	listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate})
+	listener = tls.NewListener(newBoundedListener(listener, maxConnections), &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate})
 	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving the API: %w", err)
 	}

@@ -13,12 +13,17 @@ import (
 
 // body is the memory that a request's body is read into. It is wiped and used
 // again: a body may hold plaintext.
-type body struct{ b []byte }
+type body struct {
+	b    []byte
+	gate *gate // that was passed because the body is large; nil otherwise
+}
 
 var bodies = sync.Pool{New: func() any { return &body{b: make([]byte, 0, 4096)} }}
 
-// maxPooledBody bounds what the pool holds on to.
-const maxPooledBody = 64 << 10
+// largeBody is the size beyond which bodies are few at a time, and what the pool
+// holds on to: who calls is not known yet when a body is read, and strangers are
+// not to fill the memory. Only key policies are so large.
+const largeBody = 16 << 10
 
 func newBody() *body { return bodies.Get().(*body) }
 
@@ -26,7 +31,11 @@ func (b *body) bytes() []byte { return b.b }
 
 func (b *body) free() {
 	clear(b.b)
-	if cap(b.b) <= maxPooledBody {
+	if b.gate != nil {
+		b.gate.leave()
+		b.gate = nil
+	}
+	if cap(b.b) <= largeBody {
 		b.b = b.b[:0]
 		bodies.Put(b)
 	}
@@ -34,13 +43,13 @@ func (b *body) free() {
 
 // read reads the body of a request, at most max bytes of it. It takes memory for
 // what has come, not for what is announced.
-func (b *body) read(r *http.Request, max int) error {
+func (b *body) read(r *http.Request, max int, large *gate) error {
 	if r.ContentLength > int64(max) {
 		return errTooLarge
 	}
 	for {
-		if len(b.b) == cap(b.b) {
-			b.grow()
+		if len(b.b) == cap(b.b) && !b.grow(large) {
+			return errThrottled
 		}
 		n, err := r.Body.Read(b.b[len(b.b):cap(b.b)])
 		b.b = b.b[:len(b.b)+n]
@@ -55,11 +64,21 @@ func (b *body) read(r *http.Request, max int) error {
 	}
 }
 
-func (b *body) grow() {
-	larger := make([]byte, len(b.b), 2*cap(b.b)+1)
+// grow doubles the memory, and answers false where there are large bodies
+// enough.
+func (b *body) grow(large *gate) bool {
+	size := 2 * cap(b.b)
+	if size > largeBody && b.gate == nil {
+		if !large.enter() {
+			return false
+		}
+		b.gate = large
+	}
+	larger := make([]byte, len(b.b), size)
 	copy(larger, b.b)
 	clear(b.b)
 	b.b = larger
+	return true
 }
 
 // newIDs draws two version 4 UUIDs (RFC 9562 §5.4) at once.

@@ -26,7 +26,7 @@ var answerBodies = sync.Pool{New: func() any {
 
 func (a *answerBody) free() {
 	clear(a.buf.Bytes())
-	if a.buf.Cap() <= maxPooledBody {
+	if a.buf.Cap() <= largeBody {
 		a.buf.Reset()
 		answerBodies.Put(a)
 	}

@@ -42,16 +42,15 @@ func (s *Server) answer(r *http.Request, x *exchange) (response any, err error) 
 			response, err = nil, panicked(p)
 		}
 	}()
-	if err := x.body.read(r, s.maxBody); err != nil {
+	if err := x.body.read(r, s.maxBody, &s.large); err != nil {
 		return nil, err
 	}
 	// The slot is taken when the body is there: a client that sends slowly holds
 	// a connection, and nobody else up.
-	if s.busy.Add(1) > s.maxBusy {
-		s.busy.Add(-1)
+	if !s.busy.enter() {
 		return nil, errThrottled
 	}
-	defer s.busy.Add(-1)
+	defer s.busy.leave()
 	ctx, cancel := context.WithTimeout(r.Context(), s.deadline)
 	defer cancel()
 	return s.attempt(ctx, r, x)

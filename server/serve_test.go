@@ -255,6 +255,37 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestLargeBodies: strangers cannot fill the memory, and small bodies go on.
+func TestLargeBodies(t *testing.T) {
+	f := newFixture(t)
+	const most = 64
+	answers := make(chan *answer, most)
+	var writers []*io.PipeWriter
+	for range most {
+		reader, writer := io.Pipe()
+		r := f.sign(t, f.root, "TrentService.Echo", "")
+		r.Body, r.ContentLength = reader, -1
+		go func() { answers <- f.send(t, r) }()
+		if _, err := writer.Write(make([]byte, 20_000)); err != nil { // returns when all is read
+			t.Fatal(err)
+		}
+		writers = append(writers, writer)
+	}
+	if a := f.do(t, "Echo", strings.Repeat(" ", 20_000)+`{"KeyID":"k"}`); a.Type != "ThrottlingException" {
+		t.Errorf("one more: %d %s", a.status, a.body)
+	}
+	if a := f.do(t, "Echo", `{"KeyID":"k"}`); a.status != 200 {
+		t.Errorf("a small one: %d %s", a.status, a.body)
+	}
+	for _, writer := range writers {
+		_ = writer.Close()
+		<-answers
+	}
+	if a := f.do(t, "Echo", strings.Repeat(" ", 20_000)+`{"KeyID":"k"}`); a.status != 200 {
+		t.Errorf("when they have ended: %d %s", a.status, a.body)
+	}
+}
+
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -55,19 +54,22 @@ type Config struct {
 // access keys can be in use at once on a node, times regions.
 const maxSigningKeys = 16384
 
+// maxLarge bounds the large bodies in memory at once.
+const maxLarge = 64
+
 // Server answers API requests. It is safe for concurrent use.
 type Server struct {
 	node     Node
 	auth     *authenticator
 	services []*service
 	maxBody  int
-	maxBusy  int64
 	deadline time.Duration
 	now      func() time.Time
 	logger   hclog.Logger
 	metrics  *metrics
 	noise    limiter // of log lines that strangers can cause
-	busy     atomic.Int64
+	busy     gate    // requests being worked on
+	large    gate    // large bodies in memory
 	http     *http.Server
 }
 
@@ -91,7 +93,8 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		node:     cfg.Node,
 		maxBody:  cmp.Or(cfg.MaxBody, 256<<10),
-		maxBusy:  int64(cmp.Or(cfg.MaxInFlight, 1024)),
+		busy:     gate{limit: int64(cmp.Or(cfg.MaxInFlight, 1024))},
+		large:    gate{limit: maxLarge},
 		deadline: cmp.Or(cfg.Deadline, 5*time.Second),
 		now:      cfg.Now,
 		logger:   cfg.Logger,
@@ -103,7 +106,7 @@ func New(cfg Config) (*Server, error) {
 		node: cfg.Node, identity: cfg.Identity, keys: sigv4.NewKeys(maxSigningKeys),
 		verifier: sigv4.New(sigv4.Config{Regions: cfg.Regions, Now: s.now}),
 	}
-	s.metrics = newMetrics(&s.busy)
+	s.metrics = newMetrics(&s.busy.inside)
 	if cfg.Metrics != nil {
 		if err := s.metrics.register(cfg.Metrics); err != nil {
 			return nil, err
