@@ -1,6 +1,13 @@
 // Package kms serves the AWS KMS API: a file for each operation or tight group.
 // Every operation is a plain function over a transaction. The package knows
 // nothing of HTTP, of signatures, of Raft or of PKCS#11.
+//
+// It is safe because of three habits. An operation reads the key that it works
+// with through the transaction, so that its answer is given only if the key was
+// in that state when the answer was recorded. It hands key material to the HSM
+// as it lies in the records: wrapped. And what it tells the audit record is a
+// struct declared for that purpose, which has no member for a plaintext or a
+// ciphertext.
 package kms
 
 import (
@@ -29,17 +36,46 @@ type Config struct {
 	Generation func() hsm.Generation
 	// Regions are the names that the cluster answers for.
 	Regions []string
-	Logger  hclog.Logger
+	// Logger may be nil.
+	Logger hclog.Logger
 }
 
-// Service serves the operations.
-type Service struct{ cfg Config }
+// Service serves the operations. It is safe for concurrent use.
+type Service struct {
+	cfg    Config
+	states stateTable
+}
 
 // New makes the service.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
+func New(cfg Config) *Service {
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	return &Service{cfg: cfg, states: newStateTable()}
+}
 
-// Operations is the table of the API.
-func (s *Service) Operations() []call.Operation { return nil }
+// Operations is the table of the API. The shapes of requests are compiled here,
+// once.
+func (s *Service) Operations() []call.Operation {
+	const reads, writes = true, false // CloudTrail counts the use of a key as reading
+	return []call.Operation{
+		call.Bind("CancelKeyDeletion", writes, keyRequestShape().Decode, s.cancelKeyDeletion),
+		call.Bind("CreateKey", writes, createKeyShape().Decode, s.createKey),
+		call.Bind("DescribeKey", reads, describeKeyShape().Decode, s.describeKey),
+		call.Bind("DisableKey", writes, keyRequestShape().Decode, s.disableKey),
+		call.Bind("EnableKey", writes, keyRequestShape().Decode, s.enableKey),
+		call.Bind("GenerateRandom", reads, generateRandomShape().Decode, s.generateRandom),
+		call.Bind("GetKeyPolicy", reads, getKeyPolicyShape().Decode, s.getKeyPolicy),
+		call.Bind("ListKeyPolicies", reads, listShape().Decode, s.listKeyPolicies),
+		call.Bind("ListKeys", reads, listKeysShape().Decode, s.listKeys),
+		call.Bind("ListResourceTags", reads, listShape().Decode, s.listResourceTags),
+		call.Bind("PutKeyPolicy", writes, putKeyPolicyShape().Decode, s.putKeyPolicy),
+		call.Bind("ScheduleKeyDeletion", writes, scheduleKeyDeletionShape().Decode, s.scheduleKeyDeletion),
+		call.Bind("TagResource", writes, tagResourceShape().Decode, s.tagResource),
+		call.Bind("UntagResource", writes, untagResourceShape().Decode, s.untagResource),
+		call.Bind("UpdateKeyDescription", writes, updateKeyDescriptionShape().Decode, s.updateKeyDescription),
+	}
+}
 
 // Transactor commits transactions; *cluster.Node is one.
 type Transactor interface {
@@ -49,6 +85,4 @@ type Transactor interface {
 
 // Steward does the work that time causes: it deletes the keys whose window has
 // ended. It runs until ctx is done; the caller runs it while the node leads.
-func (s *Service) Steward(ctx context.Context, node Transactor, now func() time.Time) error {
-	return nil
-}
+func (s *Service) Steward(ctx context.Context, node Transactor, now func() time.Time) error { return nil }

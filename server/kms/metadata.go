@@ -1,0 +1,106 @@
+package kms
+
+import (
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+// keyMetadata is the API's KeyMetadata, as far as keys have it today.
+type keyMetadata struct {
+	AWSAccountID             string                    `json:"AWSAccountId"`
+	KeyID                    string                    `json:"KeyId"`
+	Arn                      string                    `json:"Arn"`
+	CreationDate             timestamp                 `json:"CreationDate"`
+	Enabled                  bool                      `json:"Enabled"`
+	Description              string                    `json:"Description"`
+	KeyUsage                 string                    `json:"KeyUsage"`
+	KeyState                 string                    `json:"KeyState"`
+	DeletionDate             timestamp                 `json:"DeletionDate,omitempty"`
+	Origin                   string                    `json:"Origin"`
+	KeyManager               string                    `json:"KeyManager"`
+	CustomerMasterKeySpec    hsm.KeySpec               `json:"CustomerMasterKeySpec"`
+	KeySpec                  hsm.KeySpec               `json:"KeySpec"`
+	EncryptionAlgorithms     []string                  `json:"EncryptionAlgorithms,omitempty"`
+	MultiRegion              bool                      `json:"MultiRegion"`
+	MultiRegionConfiguration *multiRegionConfiguration `json:"MultiRegionConfiguration,omitempty"`
+	CurrentKeyMaterialID     string                    `json:"CurrentKeyMaterialId,omitempty"`
+}
+
+type multiRegionConfiguration struct {
+	MultiRegionKeyType string
+	PrimaryKey         multiRegionKey
+	ReplicaKeys        []multiRegionKey
+}
+
+type multiRegionKey struct{ Arn, Region string }
+
+// describe answers a key's metadata.
+func describe(k key) keyMetadata {
+	m := keyMetadata{
+		AWSAccountID:          k.AccountID,
+		KeyID:                 k.ID,
+		Arn:                   k.arn,
+		CreationDate:          timestamp(k.Created),
+		Enabled:               k.State == state.Enabled,
+		Description:           k.Description,
+		KeyUsage:              k.Usage,
+		KeyState:              k.State.String(),
+		DeletionDate:          timestamp(k.Deletion),
+		Origin:                k.Origin,
+		KeyManager:            "CUSTOMER",
+		CustomerMasterKeySpec: k.Spec,
+		KeySpec:               k.Spec,
+		MultiRegion:           k.MultiRegion,
+	}
+	if k.Spec == hsm.SymmetricDefault {
+		m.EncryptionAlgorithms = []string{symmetricDefault}
+		m.CurrentKeyMaterialID = k.MaterialID // of symmetric encryption keys only
+	}
+	if k.MultiRegion {
+		m.MultiRegionConfiguration = &multiRegionConfiguration{
+			MultiRegionKeyType: "PRIMARY",
+			PrimaryKey:         multiRegionKey{Arn: k.arn, Region: k.Region},
+			ReplicaKeys:        []multiRegionKey{},
+		}
+	}
+	return m
+}
+
+// recordedMetadata is KeyMetadata as CloudTrail records it of CreateKey.
+type recordedMetadata struct {
+	AWSAccountID          string      `json:"aWSAccountId"`
+	KeyID                 string      `json:"keyId"`
+	Arn                   string      `json:"arn"`
+	CreationDate          string      `json:"creationDate"`
+	Enabled               bool        `json:"enabled"`
+	Description           string      `json:"description"`
+	KeyUsage              string      `json:"keyUsage"`
+	KeyState              string      `json:"keyState"`
+	Origin                string      `json:"origin"`
+	KeyManager            string      `json:"keyManager"`
+	CustomerMasterKeySpec hsm.KeySpec `json:"customerMasterKeySpec"`
+	KeySpec               hsm.KeySpec `json:"keySpec"`
+	EncryptionAlgorithms  []string    `json:"encryptionAlgorithms,omitempty"`
+	MultiRegion           bool        `json:"multiRegion"`
+	CurrentKeyMaterialID  string      `json:"currentKeyMaterialId,omitempty"`
+}
+
+func recorded(m keyMetadata) recordedMetadata {
+	return recordedMetadata{
+		AWSAccountID:          m.AWSAccountID,
+		KeyID:                 m.KeyID,
+		Arn:                   m.Arn,
+		CreationDate:          m.CreationDate.calendar(),
+		Enabled:               m.Enabled,
+		Description:           m.Description,
+		KeyUsage:              m.KeyUsage,
+		KeyState:              m.KeyState,
+		Origin:                m.Origin,
+		KeyManager:            m.KeyManager,
+		CustomerMasterKeySpec: m.CustomerMasterKeySpec,
+		KeySpec:               m.KeySpec,
+		EncryptionAlgorithms:  m.EncryptionAlgorithms,
+		MultiRegion:           m.MultiRegion,
+		CurrentKeyMaterialID:  m.CurrentKeyMaterialID,
+	}
+}

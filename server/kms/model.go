@@ -1,0 +1,131 @@
+package kms
+
+import "github.com/cofre-kms/cofre/server/shape"
+
+// The simple shapes of the API model (version 2014-11-01) under the model's
+// names. A test holds every request against the published model.
+
+const minKeyID, maxKeyID = 1, 2048
+
+func keyIDType() shape.String { return shape.String{Min: minKeyID, Max: maxKeyID} }
+
+func aliasNameType() shape.String {
+	return shape.String{Min: 1, Max: 256, Pattern: &shape.Pattern{
+		Expr: "^[a-zA-Z0-9:/_-]+$", Match: some(func(r rune) bool { return word(r) || r == ':' || r == '/' || r == '-' }),
+	}}
+}
+
+func descriptionType() shape.String { return shape.String{Max: 8192} }
+
+func policyType() shape.String {
+	return shape.String{Min: 1, Max: 131072, Pattern: &shape.Pattern{
+		Expr:  `[\u0009\u000A\u000D\u0020-\u00FF]+`,
+		Match: some(func(r rune) bool { return r == '\t' || r == '\n' || r == '\r' || latin1(r) }),
+	}}
+}
+
+func policyNameType() shape.String {
+	return shape.String{Min: 1, Max: 128, Pattern: &shape.Pattern{Expr: `[\w]+`, Match: some(word)}}
+}
+
+func markerType() shape.String {
+	return shape.String{Min: 1, Max: 1024, Pattern: &shape.Pattern{Expr: `[\u0020-\u00FF]*`, Match: every(latin1)}}
+}
+
+func limitType() shape.Integer { return shape.Integer{Min: 1, Max: 1000} }
+
+func pendingWindowInDaysType() shape.Integer { return shape.Integer{Min: 1, Max: 365} }
+
+func numberOfBytesType() shape.Integer { return shape.Integer{Min: 1, Max: 1024} }
+
+func plaintextType() shape.Blob { return shape.Blob{Min: 1, Max: 4096} }
+
+func ciphertextType() shape.Blob { return shape.Blob{Min: 1, Max: 6144} }
+
+func grantTokenList() shape.List { return shape.List{Max: 10} }
+
+func grantTokenType() shape.String { return shape.String{Min: 1, Max: 8192} }
+
+func tagKeyType() shape.String { return shape.String{Min: 1, Max: 128} }
+
+func tagValueType() shape.String { return shape.String{Max: 256} }
+
+func customKeyStoreIDType() shape.String { return shape.String{Min: 1, Max: 64} }
+
+func xksKeyIDType() shape.String {
+	return shape.String{Min: 1, Max: 128, Pattern: &shape.Pattern{
+		Expr: "^[a-zA-Z0-9-_.]+$", Match: some(func(r rune) bool { return word(r) || r == '-' || r == '.' }),
+	}}
+}
+
+func keyUsageType() shape.String {
+	return shape.String{Enum: []string{
+		signVerify, encryptDecrypt, generateVerifyMac, keyAgreement, encapsulateDecapsulate,
+	}}
+}
+
+func keySpecType() shape.String {
+	return shape.String{Enum: append(customerMasterKeySpec().Enum,
+		"ML_DSA_44", "ML_DSA_65", "ML_DSA_87", "ECC_NIST_EDWARDS25519", "ML_KEM_512", "ML_KEM_768", "ML_KEM_1024")}
+}
+
+func customerMasterKeySpec() shape.String {
+	return shape.String{Enum: []string{
+		"RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1",
+		symmetricDefault, "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512", "SM2",
+	}}
+}
+
+func originType() shape.String {
+	return shape.String{Enum: []string{originKMS, "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"}}
+}
+
+func encryptionAlgorithmSpec() shape.String {
+	return shape.String{Enum: []string{symmetricDefault, "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"}}
+}
+
+func dataKeySpec() shape.String { return shape.String{Enum: []string{"AES_256", "AES_128"}} }
+
+func dryRunModifierType() shape.String { return shape.String{Enum: []string{ignoreCiphertext}} }
+
+func keyEncryptionMechanism() shape.String { return shape.String{Enum: []string{"RSAES_OAEP_SHA_256"}} }
+
+func attestationDocumentType() shape.Blob { return shape.Blob{Min: 1, Max: 262144} }
+
+// Values of the model that the code names.
+const (
+	symmetricDefault = "SYMMETRIC_DEFAULT"
+	originKMS        = "AWS_KMS"
+	ignoreCiphertext = "IGNORE_CIPHERTEXT"
+
+	encryptDecrypt         = "ENCRYPT_DECRYPT"
+	signVerify             = "SIGN_VERIFY"
+	generateVerifyMac      = "GENERATE_VERIFY_MAC"
+	keyAgreement           = "KEY_AGREEMENT"
+	encapsulateDecapsulate = "ENCAPSULATE_DECAPSULATE"
+)
+
+// word is \w of the model's regular expressions.
+func word(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_'
+}
+
+func latin1(r rune) bool { return 0x20 <= r && r <= 0xFF }
+
+// every matches [class]*.
+func every(class func(rune) bool) func(string) bool {
+	return func(s string) bool {
+		for _, r := range s {
+			if !class(r) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// some matches [class]+.
+func some(class func(rune) bool) func(string) bool {
+	all := every(class)
+	return func(s string) bool { return s != "" && all(s) }
+}

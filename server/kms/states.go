@@ -1,0 +1,91 @@
+package kms
+
+import (
+	"fmt"
+
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+// verdict is what a key's state means for an operation.
+type verdict uint8
+
+const (
+	ok          verdict = iota
+	disabled            // DisabledException: <ARN> is disabled.
+	deletion            // KMSInvalidStateException: <ARN> is pending deletion.
+	noDeletion          // KMSInvalidStateException: <ARN> is not pending deletion.
+	importing           // KMSInvalidStateException: <ARN> is pending import.
+	unavailable         // KMSInvalidStateException: <ARN> is unavailable.
+)
+
+// verdicts are what the states mean for one operation.
+type verdicts struct{ enabled, disabled, pendingDeletion, pendingImport, unavailable verdict }
+
+// stateTable is "Key states of AWS KMS keys" in the KMS developer guide.
+type stateTable map[string]verdicts
+
+func newStateTable() stateTable {
+	always := verdicts{}
+	use := verdicts{ok, disabled, deletion, importing, unavailable}
+	change := verdicts{ok, ok, deletion, ok, ok}
+	toggle := verdicts{ok, ok, deletion, importing, ok}
+	return stateTable{
+		"CancelKeyDeletion":               {noDeletion, noDeletion, ok, noDeletion, noDeletion},
+		"CreateAlias":                     change,
+		"Decrypt":                         use,
+		"DeleteAlias":                     always,
+		"DescribeKey":                     always,
+		"DisableKey":                      toggle,
+		"EnableKey":                       toggle,
+		"Encrypt":                         use,
+		"GenerateDataKey":                 use,
+		"GenerateDataKeyWithoutPlaintext": use,
+		"GetKeyPolicy":                    always,
+		"ListAliases":                     always,
+		"ListKeyPolicies":                 always,
+		"ListResourceTags":                always,
+		"PutKeyPolicy":                    always,
+		"ReEncrypt":                       use,
+		"ScheduleKeyDeletion":             change,
+		"TagResource":                     change,
+		"UntagResource":                   change,
+		"UpdateAlias":                     change, // of the new target
+		"UpdateKeyDescription":            change,
+	}
+}
+
+// check refuses an operation that the key's state does not allow.
+func (t stateTable) check(operation string, k key) error {
+	row, known := t[operation]
+	if !known {
+		return fmt.Errorf("no rule says in which key states %s works", operation)
+	}
+	switch row.of(k.State) {
+	case ok:
+		return nil
+	case disabled:
+		return call.Errorf("DisabledException", "%s is disabled.", k.arn)
+	case deletion:
+		return invalidState("%s is pending deletion.", k.arn)
+	case noDeletion:
+		return invalidState("%s is not pending deletion.", k.arn)
+	case importing:
+		return invalidState("%s is pending import.", k.arn)
+	}
+	return invalidState("%s is unavailable.", k.arn)
+}
+
+func (v verdicts) of(s state.KeyState) verdict {
+	switch s {
+	case state.Enabled:
+		return v.enabled
+	case state.Disabled:
+		return v.disabled
+	case state.PendingDeletion:
+		return v.pendingDeletion
+	case state.PendingImport:
+		return v.pendingImport
+	}
+	return v.unavailable // also of states that a newer release knows
+}
