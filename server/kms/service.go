@@ -60,12 +60,15 @@ func (s *Service) Operations() []call.Operation {
 	const reads, writes = true, false // CloudTrail counts the use of a key as reading
 	return []call.Operation{
 		call.Bind("CancelKeyDeletion", writes, keyRequestShape().Decode, s.cancelKeyDeletion),
+		call.Bind("CreateAlias", writes, aliasTargetShape().Decode, s.createAlias),
 		call.Bind("CreateKey", writes, createKeyShape().Decode, s.createKey),
+		call.Bind("DeleteAlias", writes, deleteAliasShape().Decode, s.deleteAlias),
 		call.Bind("DescribeKey", reads, describeKeyShape().Decode, s.describeKey),
 		call.Bind("DisableKey", writes, keyRequestShape().Decode, s.disableKey),
 		call.Bind("EnableKey", writes, keyRequestShape().Decode, s.enableKey),
 		call.Bind("GenerateRandom", reads, generateRandomShape().Decode, s.generateRandom),
 		call.Bind("GetKeyPolicy", reads, getKeyPolicyShape().Decode, s.getKeyPolicy),
+		call.Bind("ListAliases", reads, listAliasesShape().Decode, s.listAliases),
 		call.Bind("ListKeyPolicies", reads, listShape().Decode, s.listKeyPolicies),
 		call.Bind("ListKeys", reads, listKeysShape().Decode, s.listKeys),
 		call.Bind("ListResourceTags", reads, listShape().Decode, s.listResourceTags),
@@ -73,6 +76,7 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("ScheduleKeyDeletion", writes, scheduleKeyDeletionShape().Decode, s.scheduleKeyDeletion),
 		call.Bind("TagResource", writes, tagResourceShape().Decode, s.tagResource),
 		call.Bind("UntagResource", writes, untagResourceShape().Decode, s.untagResource),
+		call.Bind("UpdateAlias", writes, aliasTargetShape().Decode, s.updateAlias),
 		call.Bind("UpdateKeyDescription", writes, updateKeyDescriptionShape().Decode, s.updateKeyDescription),
 	}
 }
