@@ -1,0 +1,107 @@
+package kms
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+// seal encrypts under the key's current material. The ciphertext authenticates
+// its own header, then the encryption context (appendCanonical).
+func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, plaintext []byte, ec encryptionContext) ([]byte, error) {
+	material, err := readMaterial(tx, k, k.MaterialID)
+	if err != nil {
+		return nil, err
+	}
+	if material == nil {
+		return nil, damaged("material")
+	}
+	blob, err := newBlob(k)
+	if err != nil {
+		return nil, err
+	}
+	blob.Derivation = s.cfg.HSM.Info().Derivation
+	blob.Sealed, err = s.cfg.HSM.Encrypt(ctx, material.Wrapped, plaintext, authenticated(blob, ec))
+	if err != nil {
+		return nil, fmt.Errorf("encrypting: %w", err)
+	}
+	return blob.Marshal(), nil
+}
+
+// open decrypts what seal returned. Whatever is wrong with the ciphertext or the
+// context is InvalidCiphertextException.
+func (s *Service) open(ctx context.Context, tx *fsm.Txn, k key, blob *hsm.Blob, ec encryptionContext) ([]byte, error) {
+	material, err := readMaterial(tx, k, hex.EncodeToString(blob.Material[:]))
+	if err != nil {
+		return nil, err
+	}
+	if material == nil {
+		return nil, invalidCiphertext()
+	}
+	plaintext, err := s.cfg.HSM.Decrypt(ctx, material.Wrapped, blob.Sealed, authenticated(blob, ec))
+	if errors.Is(err, hsm.ErrInvalidCiphertext) {
+		return nil, invalidCiphertext()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decrypting: %w", err)
+	}
+	return plaintext, nil
+}
+
+// readMaterial reads one of a key's materials, nil where it is absent. The guarded
+// read of the key covers it.
+func readMaterial(tx *fsm.Txn, k key, id string) (*state.KeyMaterial, error) {
+	m, _, err := state.KeyMaterials.Peek(tx.View(), k.AccountID, k.Region, k.ID, id)
+	return m, err
+}
+
+func authenticated(blob *hsm.Blob, ec encryptionContext) []byte {
+	size := hsm.BlobHeaderSize + 4
+	for _, p := range ec {
+		size += 8 + len(p.Key) + len(p.Value)
+	}
+	return ec.appendCanonical(blob.AppendHeader(make([]byte, 0, size)))
+}
+
+// newBlob makes the blob of a key's current material, still without content.
+func newBlob(k key) (*hsm.Blob, error) {
+	blob := new(hsm.Blob)
+	var err error
+	if blob.Account, err = hsm.ParseAccountID(k.AccountID); err != nil {
+		return nil, err
+	}
+	if blob.Key, err = hsm.ParseKeyID(k.ID); err != nil {
+		return nil, err
+	}
+	if n, err := hex.Decode(blob.Material[:], []byte(k.MaterialID)); err != nil || n != len(blob.Material) {
+		return nil, damaged("material id")
+	}
+	return blob, nil
+}
+
+// suits refuses a key that is not for encryption, and an algorithm that is not
+// the key's. It answers the algorithm: SYMMETRIC_DEFAULT where none is named.
+func suits(c *call.Call, k key, algorithm string) (string, error) {
+	if k.Usage != encryptDecrypt {
+		return "", call.Errorf("InvalidKeyUsageException", "%s key usage is %s which is not valid for %s.",
+			k.arn, k.Usage, c.Operation)
+	}
+	algorithm = orDefault(algorithm)
+	if algorithm != string(k.Spec) { // a symmetric key's only algorithm is called as its spec
+		return "", call.Errorf("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", algorithm, k.Spec)
+	}
+	return algorithm, nil
+}
+
+func orDefault(algorithm string) string {
+	if algorithm == "" {
+		return symmetricDefault
+	}
+	return algorithm
+}

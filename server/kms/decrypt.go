@@ -1,0 +1,152 @@
+package kms
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/shape"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+type decryptRequest struct {
+	CiphertextBlob      []byte
+	EncryptionContext   []shape.Pair
+	GrantTokens         []string
+	KeyID               string
+	EncryptionAlgorithm string
+	Recipient           *recipient
+	DryRun              bool
+	DryRunModifiers     []string
+}
+
+func decryptShape() *shape.Struct[decryptRequest] {
+	type r = decryptRequest
+	return shape.Of(
+		shape.Bytes("CiphertextBlob", ciphertextType(), func(q *r) *[]byte { return &q.CiphertextBlob }),
+		shape.Pairs("EncryptionContext", func(q *r) *[]shape.Pair { return &q.EncryptionContext }),
+		shape.Texts("GrantTokens", grantTokenList(), grantTokenType(), func(q *r) *[]string { return &q.GrantTokens }),
+		shape.Text("KeyId", keyIDType(), func(q *r) *string { return &q.KeyID }),
+		shape.Text("EncryptionAlgorithm", encryptionAlgorithmSpec(), func(q *r) *string { return &q.EncryptionAlgorithm }),
+		shape.Nested("Recipient", recipientShape(), func(q *r) **recipient { return &q.Recipient }),
+		shape.Flag("DryRun", func(q *r) *bool { return &q.DryRun }),
+		shape.Texts("DryRunModifiers", shape.List{}, dryRunModifierType(), func(q *r) *[]string { return &q.DryRunModifiers }),
+	)
+}
+
+type decryptResponse struct {
+	KeyID               string `json:"KeyId"`
+	Plaintext           []byte
+	EncryptionAlgorithm string
+	KeyMaterialID       string `json:"KeyMaterialId"`
+}
+
+func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *decryptRequest) (*decryptResponse, error) {
+	ec := encryptionContext(req.EncryptionContext)
+	c.Record.Parameters = &useParameters{
+		KeyID: req.KeyID, EncryptionAlgorithm: orDefault(req.EncryptionAlgorithm), EncryptionContext: ec, DryRun: req.DryRun,
+	}
+	if err := refuseRecipient(req.Recipient); err != nil {
+		return nil, err
+	}
+	from, err := s.reveal(ctx, tx, c, source{
+		ciphertext: req.CiphertextBlob, keyID: req.KeyID, algorithm: req.EncryptionAlgorithm, context: ec,
+		blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if req.DryRun {
+		return nil, wouldSucceed()
+	}
+	c.Record.Additional = &materialData{KeyMaterialID: from.materialID}
+	return &decryptResponse{
+		KeyID: from.arn, Plaintext: from.plaintext, EncryptionAlgorithm: from.algorithm, KeyMaterialID: from.materialID,
+	}, nil
+}
+
+// source is what Decrypt and ReEncrypt decrypt.
+type source struct {
+	ciphertext []byte
+	keyID      string // "" where the request names no key
+	algorithm  string // "" where the request names none
+	context    encryptionContext
+	blind      bool // only the key and the right to use it matter
+}
+
+// revealed is what became of a source.
+type revealed struct {
+	key
+	algorithm  string
+	materialID string
+	plaintext  []byte
+}
+
+// reveal decrypts with the key that the ciphertext names, which must be the one
+// that the request names where it does.
+func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src source) (r revealed, err error) {
+	if err := src.check(); err != nil {
+		return r, err
+	}
+	var blob *hsm.Blob
+	if src.keyID != "" {
+		if r.key, err = s.lookup(tx, c, src.keyID, byAlias); err != nil {
+			return r, err
+		}
+	}
+	if !src.blind {
+		if blob, err = hsm.ParseBlob(src.ciphertext); err != nil {
+			return r, invalidCiphertext()
+		}
+		if r.key, err = sealedBy(tx, c, r.key, blob); err != nil {
+			return r, err
+		}
+	}
+	if err := s.states.check(c.Operation, r.key); err != nil {
+		return r, err
+	}
+	if r.algorithm, err = suits(c, r.key, src.algorithm); err != nil || src.blind {
+		return r, err
+	}
+	r.materialID = hex.EncodeToString(blob.Material[:])
+	r.plaintext, err = s.open(ctx, tx, r.key, blob, src.context)
+	return r, err
+}
+
+// check refuses a request that cannot be decided without what it leaves out.
+func (src *source) check() error {
+	if src.ciphertext == nil && !src.blind {
+		return invalid("1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: " +
+			"Member must not be null")
+	}
+	if src.keyID == "" && src.blind {
+		return invalid("You must specify the KMS key when DryRunModifiers is IGNORE_CIPHERTEXT.")
+	}
+	return src.context.check()
+}
+
+// sealedBy answers the key that a ciphertext names. Where the request names a
+// key, it must be that one.
+func sealedBy(tx *fsm.Txn, c *call.Call, named key, blob *hsm.Blob) (key, error) {
+	account, id := blob.Account.String(), blob.Key.String()
+	if named.Key != nil {
+		if named.AccountID != account || named.ID != id {
+			return key{}, incorrectKey()
+		}
+		return named, nil
+	}
+	if authorize(c, account) != nil {
+		return key{}, foreignCiphertext()
+	}
+	found, err := state.Keys.Get(tx, account, c.Region, id)
+	if err != nil {
+		return key{}, err
+	}
+	if found == nil {
+		return key{}, foreignCiphertext()
+	}
+	return used(c, found), nil
+}

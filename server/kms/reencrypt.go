@@ -1,0 +1,114 @@
+package kms
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/shape"
+)
+
+type reEncryptRequest struct {
+	CiphertextBlob                 []byte
+	SourceEncryptionContext        []shape.Pair
+	SourceKeyID                    string
+	DestinationKeyID               string
+	DestinationEncryptionContext   []shape.Pair
+	SourceEncryptionAlgorithm      string
+	DestinationEncryptionAlgorithm string
+	GrantTokens                    []string
+	DryRun                         bool
+	DryRunModifiers                []string
+}
+
+func reEncryptShape() *shape.Struct[reEncryptRequest] {
+	type r = reEncryptRequest
+	return shape.Of(
+		shape.Bytes("CiphertextBlob", ciphertextType(), func(q *r) *[]byte { return &q.CiphertextBlob }),
+		shape.Pairs("SourceEncryptionContext", func(q *r) *[]shape.Pair { return &q.SourceEncryptionContext }),
+		shape.Text("SourceKeyId", keyIDType(), func(q *r) *string { return &q.SourceKeyID }),
+		shape.Text("DestinationKeyId", keyIDType(), func(q *r) *string { return &q.DestinationKeyID }).Required(),
+		shape.Pairs("DestinationEncryptionContext", func(q *r) *[]shape.Pair { return &q.DestinationEncryptionContext }),
+		shape.Text("SourceEncryptionAlgorithm", encryptionAlgorithmSpec(),
+			func(q *r) *string { return &q.SourceEncryptionAlgorithm }),
+		shape.Text("DestinationEncryptionAlgorithm", encryptionAlgorithmSpec(),
+			func(q *r) *string { return &q.DestinationEncryptionAlgorithm }),
+		shape.Texts("GrantTokens", grantTokenList(), grantTokenType(), func(q *r) *[]string { return &q.GrantTokens }),
+		shape.Flag("DryRun", func(q *r) *bool { return &q.DryRun }),
+		shape.Texts("DryRunModifiers", shape.List{}, dryRunModifierType(), func(q *r) *[]string { return &q.DryRunModifiers }),
+	)
+}
+
+type reEncryptResponse struct {
+	CiphertextBlob                 []byte
+	SourceKeyID                    string `json:"SourceKeyId"`
+	KeyID                          string `json:"KeyId"`
+	SourceEncryptionAlgorithm      string
+	DestinationEncryptionAlgorithm string
+	SourceKeyMaterialID            string `json:"SourceKeyMaterialId"`
+	DestinationKeyMaterialID       string `json:"DestinationKeyMaterialId"`
+}
+
+type reEncryptParameters struct {
+	SourceKeyID                    string            `json:"sourceKeyId,omitempty"`
+	SourceEncryptionAlgorithm      string            `json:"sourceEncryptionAlgorithm"`
+	SourceEncryptionContext        encryptionContext `json:"sourceEncryptionContext,omitempty"`
+	DestinationKeyID               string            `json:"destinationKeyId"`
+	DestinationEncryptionAlgorithm string            `json:"destinationEncryptionAlgorithm"`
+	DestinationEncryptionContext   encryptionContext `json:"destinationEncryptionContext,omitempty"`
+	DryRun                         bool              `json:"dryRun,omitempty"`
+}
+
+// reEncryptData is the additionalEventData of ReEncrypt.
+type reEncryptData struct {
+	SourceKeyMaterialID      string `json:"sourceKeyMaterialId"`
+	DestinationKeyMaterialID string `json:"destinationKeyMaterialId"`
+}
+
+// reEncrypt records the source key, then the destination key, as resources.
+func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *reEncryptRequest) (*reEncryptResponse, error) {
+	ec := encryptionContext(req.DestinationEncryptionContext)
+	c.Record.Parameters = req.recorded()
+	if err := ec.check(); err != nil {
+		return nil, err
+	}
+	from, err := s.reveal(ctx, tx, c, source{
+		ciphertext: req.CiphertextBlob, keyID: req.SourceKeyID, algorithm: req.SourceEncryptionAlgorithm,
+		context: req.SourceEncryptionContext, blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
+	})
+	defer clear(from.plaintext)
+	if err != nil {
+		return nil, err
+	}
+	to, err := s.key(tx, c, req.DestinationKeyID, byAlias)
+	if err != nil {
+		return nil, err
+	}
+	algorithm, err := suits(c, to, req.DestinationEncryptionAlgorithm)
+	if err != nil {
+		return nil, err
+	}
+	if req.DryRun {
+		return nil, wouldSucceed()
+	}
+	ciphertext, err := s.seal(ctx, tx, to, from.plaintext, ec)
+	if err != nil {
+		return nil, err
+	}
+	c.Record.Additional = &reEncryptData{SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: to.MaterialID}
+	return &reEncryptResponse{
+		CiphertextBlob: ciphertext, SourceKeyID: from.arn, KeyID: to.arn,
+		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: algorithm,
+		SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: to.MaterialID,
+	}, nil
+}
+
+func (q *reEncryptRequest) recorded() *reEncryptParameters {
+	return &reEncryptParameters{
+		SourceKeyID: q.SourceKeyID, SourceEncryptionAlgorithm: orDefault(q.SourceEncryptionAlgorithm),
+		SourceEncryptionContext: q.SourceEncryptionContext, DestinationKeyID: q.DestinationKeyID,
+		DestinationEncryptionAlgorithm: orDefault(q.DestinationEncryptionAlgorithm),
+		DestinationEncryptionContext:   q.DestinationEncryptionContext, DryRun: q.DryRun,
+	}
+}
