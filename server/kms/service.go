@@ -12,7 +12,6 @@ package kms
 
 import (
 	"context"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -92,7 +91,3 @@ type Transactor interface {
 	Transact(ctx context.Context, caller string, run func(tx *fsm.Txn) error) (index uint64, err error)
 	View() fsm.View
 }
-
-// Steward does the work that time causes: it deletes the keys whose window has
-// ended. It runs until ctx is done; the caller runs it while the node leads.
-func (s *Service) Steward(ctx context.Context, node Transactor, now func() time.Time) error { return nil }
