@@ -1,0 +1,64 @@
+package kms_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/cofre-kms/cofre/server/call"
+)
+
+// FuzzOperations sends arbitrary bodies to every operation. It answers, or
+// refuses with an exception; nothing else, and each with one record.
+func FuzzOperations(f *testing.F) {
+	var names []string
+	for name := range newFixture(f).operations {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		f.Add(i, []byte(`{}`))
+		body, err := json.Marshal(seeds[name])
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(i, body)
+	}
+	f.Fuzz(func(t *testing.T, which int, body []byte) {
+		x := newFixture(t)
+		name := names[uint(which)%uint(len(names))]
+		records := len(x.node.RawEvents(t))
+		_, err := x.try(name, body)
+		var e *call.Error
+		if err != nil && !errors.As(err, &e) {
+			t.Fatalf("%s %q: %v is no exception", name, body, err)
+		}
+		if n := len(x.node.RawEvents(t)) - records; n != 1 && (e == nil || !decoding(e)) {
+			t.Fatalf("%s %q: %d records", name, body, n)
+		}
+	})
+}
+
+// seeds are requests that get far with a key that does not exist.
+var seeds = map[string]m{
+	"CreateKey": {"Description": "d", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": true,
+		"Tags": []m{{"TagKey": "k", "TagValue": "v"}}, "Policy": `{"Statement":[{}]}`, "BypassPolicyLockoutSafetyCheck": true},
+	"CreateAlias":          {"AliasName": "alias/a", "TargetKeyId": absent},
+	"UpdateAlias":          {"AliasName": "alias/a", "TargetKeyId": keyARN(absent)},
+	"DeleteAlias":          {"AliasName": "alias/a"},
+	"Encrypt":              {"KeyId": "alias/a", "Plaintext": []byte("x"), "EncryptionContext": m{"a": "b"}, "GrantTokens": []string{"x"}},
+	"Decrypt":              {"CiphertextBlob": make([]byte, 120), "DryRun": true, "DryRunModifiers": []string{"IGNORE_CIPHERTEXT"}},
+	"ReEncrypt":            {"CiphertextBlob": append([]byte{1, 0}, make([]byte, 120)...), "DestinationKeyId": absent},
+	"GenerateDataKey":      {"KeyId": absent, "KeySpec": "AES_256", "Recipient": m{"AttestationDocument": []byte("x")}},
+	"GenerateRandom":       {"NumberOfBytes": 32},
+	"ListKeys":             {"Limit": 1, "Marker": "a2V5cyBhYg"},
+	"ListAliases":          {"KeyId": absent, "Limit": 100},
+	"ListResourceTags":     {"KeyId": absent},
+	"PutKeyPolicy":         {"KeyId": absent, "Policy": "{}", "PolicyName": "default"},
+	"ScheduleKeyDeletion":  {"KeyId": absent, "PendingWindowInDays": 7},
+	"TagResource":          {"KeyId": absent, "Tags": []m{{"TagKey": "aws:", "TagValue": ""}}},
+	"UntagResource":        {"KeyId": absent, "TagKeys": []string{"k"}},
+	"UpdateKeyDescription": {"KeyId": absent, "Description": ""},
+	"DescribeKey":          {"KeyId": "arn:aws:kms:x:y:z"},
+}

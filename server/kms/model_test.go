@@ -1,0 +1,249 @@
+package kms
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"pgregory.net/rapid"
+
+	"github.com/cofre-kms/cofre/server/shape"
+)
+
+// requests are the shapes of all operations, and the SDK's types of the same.
+func requests() map[string]struct {
+	ours   shape.Description
+	theirs any
+} {
+	type row = struct {
+		ours   shape.Description
+		theirs any
+	}
+	return map[string]row{
+		"CancelKeyDeletion":               {keyRequestShape().Describe(), sdk.CancelKeyDeletionInput{}},
+		"CreateAlias":                     {aliasTargetShape().Describe(), sdk.CreateAliasInput{}},
+		"CreateKey":                       {createKeyShape().Describe(), sdk.CreateKeyInput{}},
+		"Decrypt":                         {decryptShape().Describe(), sdk.DecryptInput{}},
+		"DeleteAlias":                     {deleteAliasShape().Describe(), sdk.DeleteAliasInput{}},
+		"DescribeKey":                     {describeKeyShape().Describe(), sdk.DescribeKeyInput{}},
+		"DisableKey":                      {keyRequestShape().Describe(), sdk.DisableKeyInput{}},
+		"EnableKey":                       {keyRequestShape().Describe(), sdk.EnableKeyInput{}},
+		"Encrypt":                         {encryptShape().Describe(), sdk.EncryptInput{}},
+		"GenerateDataKey":                 {generateDataKeyShape().Describe(), sdk.GenerateDataKeyInput{}},
+		"GenerateDataKeyWithoutPlaintext": {generateDataKeyWithoutPlaintextShape().Describe(), sdk.GenerateDataKeyWithoutPlaintextInput{}},
+		"GenerateRandom":                  {generateRandomShape().Describe(), sdk.GenerateRandomInput{}},
+		"GetKeyPolicy":                    {getKeyPolicyShape().Describe(), sdk.GetKeyPolicyInput{}},
+		"ListAliases":                     {listAliasesShape().Describe(), sdk.ListAliasesInput{}},
+		"ListKeyPolicies":                 {listShape().Describe(), sdk.ListKeyPoliciesInput{}},
+		"ListKeys":                        {listKeysShape().Describe(), sdk.ListKeysInput{}},
+		"ListResourceTags":                {listShape().Describe(), sdk.ListResourceTagsInput{}},
+		"PutKeyPolicy":                    {putKeyPolicyShape().Describe(), sdk.PutKeyPolicyInput{}},
+		"ReEncrypt":                       {reEncryptShape().Describe(), sdk.ReEncryptInput{}},
+		"ScheduleKeyDeletion":             {scheduleKeyDeletionShape().Describe(), sdk.ScheduleKeyDeletionInput{}},
+		"TagResource":                     {tagResourceShape().Describe(), sdk.TagResourceInput{}},
+		"UntagResource":                   {untagResourceShape().Describe(), sdk.UntagResourceInput{}},
+		"UpdateAlias":                     {aliasTargetShape().Describe(), sdk.UpdateAliasInput{}},
+		"UpdateKeyDescription":            {updateKeyDescriptionShape().Describe(), sdk.UpdateKeyDescriptionInput{}},
+	}
+}
+
+func TestRequestsCoverTheTable(t *testing.T) {
+	all := requests()
+	for _, op := range New(Config{}).Operations() {
+		if _, ok := all[op.Name]; !ok {
+			t.Errorf("no test compares the request of %s with the model", op.Name)
+		}
+		delete(all, op.Name)
+	}
+	if len(all) > 0 {
+		t.Errorf("not in the table of operations: %v", all)
+	}
+}
+
+// TestConstraints compares the constraints with those of the published model
+// (testdata/extract.py).
+func TestConstraints(t *testing.T) {
+	raw, err := os.ReadFile("testdata/model.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var model map[string]shape.Description
+	if err := json.Unmarshal(raw, &model); err != nil {
+		t.Fatal(err)
+	}
+	for name, request := range requests() {
+		ours, _ := json.MarshalIndent(withoutEnums(request.ours), "", " ")
+		theirs, _ := json.MarshalIndent(model[name], "", " ")
+		if string(ours) != string(theirs) {
+			t.Errorf("%s: ours is %s\nthe model's is %s", name, ours, theirs)
+		}
+	}
+}
+
+func withoutEnums(d shape.Description) shape.Description {
+	d.Enum = nil
+	members := d.Members
+	d.Members = nil
+	for name, member := range members {
+		if d.Members == nil {
+			d.Members = map[string]shape.Description{}
+		}
+		d.Members[name] = withoutEnums(member)
+	}
+	for _, part := range []**shape.Description{&d.Member, &d.Key, &d.Value} {
+		if *part != nil {
+			of := withoutEnums(**part)
+			*part = &of
+		}
+	}
+	return d
+}
+
+// TestEnums compares members and enumerations with the SDK's.
+func TestEnums(t *testing.T) {
+	for name, request := range requests() {
+		compareWithSDK(t, name, request.ours, reflect.TypeOf(request.theirs))
+	}
+}
+
+func compareWithSDK(t *testing.T, path string, ours shape.Description, theirs reflect.Type) {
+	for theirs.Kind() == reflect.Pointer {
+		theirs = theirs.Elem()
+	}
+	if values, ok := theirs.MethodByName("Values"); ok {
+		list := values.Func.Call([]reflect.Value{reflect.Zero(theirs)})[0]
+		var enum []string
+		for i := range list.Len() {
+			enum = append(enum, list.Index(i).String())
+		}
+		mine := slices.Clone(ours.Enum)
+		slices.Sort(mine)
+		slices.Sort(enum)
+		if !slices.Equal(mine, enum) {
+			t.Errorf("%s: the values are %v, the SDK's %v", path, mine, enum)
+		}
+		return
+	}
+	if ours.Enum != nil {
+		t.Errorf("%s: no enumeration in the SDK", path)
+	}
+	switch ours.Type {
+	case "list":
+		compareWithSDK(t, path+"[]", *ours.Member, theirs.Elem())
+	case "structure":
+		for i := range theirs.NumField() {
+			field := theirs.Field(i)
+			member, ok := ours.Members[field.Name]
+			if field.IsExported() && !ok {
+				t.Errorf("%s: no member %s", path, field.Name)
+			} else if ok {
+				compareWithSDK(t, path+"."+field.Name, member, field.Type)
+			}
+		}
+		for member := range ours.Members {
+			if _, ok := theirs.FieldByName(member); !ok {
+				t.Errorf("%s: the SDK has no member %s", path, member)
+			}
+		}
+	}
+}
+
+// TestPatterns holds the hand-written matchers against the regular expressions
+// that they stand for.
+func TestPatterns(t *testing.T) {
+	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType()} {
+		// Java's \uXXXX is Go's \x{XXXX}, and the model means the whole string.
+		expr := regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(s.Pattern.Expr, `\x{$1}`)
+		expr = strings.ReplaceAll(expr, "0-9-_.", `0-9\-_.`)
+		re := regexp.MustCompile(`^(?s:` + expr + `)$`)
+		runes := rapid.OneOf(rapid.RuneFrom([]rune("aZ09_-:/.\t\n\r \x00\x7f\u00ff\u0100é€😀")), rapid.Rune())
+		rapid.Check(t, func(t *rapid.T) {
+			text := rapid.StringOfN(runes, 0, 6, -1).Draw(t, "text")
+			if s.Pattern.Match(text) != re.MatchString(text) {
+				t.Fatalf("%q and %s: %v", text, s.Pattern.Expr, s.Pattern.Match(text))
+			}
+		})
+		for r := range rune(0x200) {
+			if text := string(r); s.Pattern.Match(text) != re.MatchString(text) {
+				t.Errorf("%q and %s: %v", text, s.Pattern.Expr, s.Pattern.Match(text))
+			}
+		}
+	}
+}
+
+// TestRecordsEncodeThemselves holds the appenders against encoding/json.
+func TestRecordsEncodeThemselves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.RuneFrom([]rune("\"\\\n\x01\u2028é"))))
+		p := useParameters{
+			KeyID: text.Draw(t, "keyId"), EncryptionAlgorithm: rapid.SampledFrom([]string{"", "A"}).Draw(t, "algorithm"),
+			KeySpec: rapid.SampledFrom([]string{"", "S"}).Draw(t, "keySpec"), NumberOfBytes: rapid.IntRange(0, 2).Draw(t, "bytes"),
+			DryRun: rapid.Bool().Draw(t, "dryRun"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "pairs") {
+			p.EncryptionContext = append(p.EncryptionContext, shape.Pair{Key: text.Draw(t, "key"), Value: text.Draw(t, "value")})
+		}
+		compareEncodings(t, p.AppendJSON(nil), p)
+		data := materialData{KeyMaterialID: text.Draw(t, "id")}
+		compareEncodings(t, data.AppendJSON(nil), data)
+	})
+}
+
+func compareEncodings(t *rapid.T, got []byte, value any) {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.TrimSuffix(b.String(), "\n"); string(got) != want {
+		t.Fatalf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestCanonicalContextsDiffer reads the canonical encoding back: what can be read
+// back is of one context only.
+func TestCanonicalContextsDiffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var ec encryptionContext
+		for key, value := range rapid.MapOfN(rapid.String(), rapid.String(), 0, 3).Draw(t, "context") {
+			ec = append(ec, shape.Pair{Key: key, Value: value})
+		}
+		b := ec.appendCanonical(nil)
+		number := func() (n int) {
+			n, b = int(binary.BigEndian.Uint32(b)), b[4:]
+			return n
+		}
+		text := func() (s string) {
+			n := number()
+			s, b = string(b[:n]), b[n:]
+			return s
+		}
+		var back encryptionContext
+		for range number() {
+			back = append(back, shape.Pair{Key: text(), Value: text()})
+		}
+		if !slices.Equal(back, ec) || len(b) != 0 {
+			t.Fatalf("%q is read as %q", ec, back)
+		}
+	})
+}
+
+func BenchmarkDecodeEncrypt(b *testing.B) {
+	decode := encryptShape().Decode
+	body := []byte(`{"KeyId":"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",` +
+		`"Plaintext":"` + strings.Repeat("QUJD", 16) + `","EncryptionContext":{"tenant":"17","purpose":"benchmark"}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		var req encryptRequest
+		if err := decode(body, &req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package kms_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const malformed = "MalformedPolicyDocumentException: The key policy is not a valid policy document."
+
+func TestPolicies(t *testing.T) {
+	f := newFixture(t)
+	id, arn := f.create(m{})
+	got := f.do("GetKeyPolicy", m{"KeyId": id})
+	var document struct {
+		Version, ID string
+		Statement   []struct {
+			Sid, Effect, Action, Resource string
+			Principal                     struct{ AWS string }
+		}
+	}
+	if err := json.Unmarshal([]byte(got.text("Policy")), &document); err != nil || got.text("PolicyName") != "default" {
+		t.Fatalf("GetKeyPolicy answers %v, %v", got, err)
+	}
+	s := document.Statement[0]
+	if document.Version != "2012-10-17" || document.ID != "key-default-1" || len(document.Statement) != 1 || s.Effect != "Allow" ||
+		s.Sid != "Enable IAM User Permissions" || s.Action != "kms:*" || s.Resource != "*" || s.Principal.AWS != "arn:aws:iam::"+account+":root" {
+		t.Errorf("the default policy is %s", got.text("Policy"))
+	}
+	if f.recorded(requestParameters) != `{"keyId":"`+id+`","policyName":"default"}` || f.event().ResponseElements != nil {
+		t.Errorf("GetKeyPolicy records %+v", f.event())
+	}
+	text := "{ \"Statement\" : [{\"Sid\":\"é\\n\"}] }\n"
+	if got := f.do("PutKeyPolicy", m{"KeyId": id, "Policy": text, "BypassPolicyLockoutSafetyCheck": true}); got != nil {
+		t.Errorf("PutKeyPolicy answers %v", got)
+	}
+	quoted, _ := json.Marshal(text)
+	want := `{"bypassPolicyLockoutSafetyCheck":true,"keyId":"` + id + `","policy":` + string(quoted) + `,"policyName":"default"}`
+	if f.recorded(requestParameters) != want || f.recorded(responseElements) != `{"keyId":"`+arn+`"}` {
+		t.Errorf("PutKeyPolicy records %s", f.recorded(requestParameters))
+	}
+	if got := f.do("GetKeyPolicy", m{"KeyId": id, "PolicyName": "default"}).text("Policy"); got != text {
+		t.Errorf("the policy is %q", got)
+	}
+	created, _ := f.create(m{"Policy": text})
+	if got := f.do("GetKeyPolicy", m{"KeyId": created}).text("Policy"); got != text {
+		t.Errorf("the policy is %q", got)
+	}
+	if got := f.do("ListKeyPolicies", m{"KeyId": id}); got.list("PolicyNames")[0] != "default" || got["Truncated"] != false {
+		t.Errorf("ListKeyPolicies answers %v", got)
+	}
+}
+
+func TestPolicyRefusals(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.create(m{})
+	statement := `{"Statement":{"Effect":"Allow"}}`
+	for _, text := range []string{"x", "{}", "[]", "null", `{"Statement":[]}`, `{"Statement":{}}`, `{"Statement":"x"}`,
+		`{"Statement":["x"]}`, statement + "x", `{"Statement":null}`} {
+		f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": text}, malformed)
+	}
+	large := statement[:1] + strings.Repeat(" ", 32768-len(statement)) + statement[1:]
+	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": large})
+	f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": large + " "}, "LimitExceededException: The key policy must not be larger than 32768 bytes.")
+	for _, operation := range []string{"PutKeyPolicy", "GetKeyPolicy"} {
+		f.refuse(operation, m{"KeyId": id, "PolicyName": "other", "Policy": statement}, "NotFoundException: No such policy exists")
+		f.refuse(operation, m{"KeyId": id, "PolicyName": "a-b", "Policy": statement}, "ValidationException: 1 validation error detected: "+
+			`Value 'a-b' at 'policyName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w]+`)
+	}
+	f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": "\u0100"}, "ValidationException: 1 validation error detected: Value '\u0100' at 'policy' "+
+		`failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+`)
+}
