@@ -68,18 +68,3 @@ func (f *figures) observe(code string, took time.Duration) {
 	}
 	f.requests.WithLabelValues(f.service, f.name, code).Inc()
 }
-
-// limiter lets through a few things a second. It is safe for concurrent use.
-type limiter struct {
-	second atomic.Int64
-	count  atomic.Int64
-}
-
-const perSecond = 10
-
-func (l *limiter) allow(now time.Time) bool {
-	if second := now.Unix(); l.second.Swap(second) != second {
-		l.count.Store(0)
-	}
-	return l.count.Add(1) <= perSecond
-}

@@ -107,8 +107,7 @@ func (x *exchange) describe(r *http.Request, claim *sigv4.Claim) {
 	c := &x.call
 	c.Service, c.Operation, c.ReadOnly = x.op.service.name, x.op.Name, x.op.ReadOnly
 	c.Time, c.Region = x.start, claim.Region
-	c.SourceIP, c.UserAgent = sourceIP(r.RemoteAddr), r.UserAgent()
-	c.TLS = tlsDetails(r)
+	c.UserAgent, c.TLS = r.UserAgent(), tlsDetails(r)
 }
 
 // sourceIP is the address of host:port. No header is believed: whoever sends the

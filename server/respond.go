@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // answerBody is the memory that an answer is encoded in. It is wiped and used
@@ -91,13 +93,17 @@ func (s *Server) note(x *exchange, status int, code string, err error) {
 	if refused := (*unauthenticated)(nil); errors.As(err, &refused) {
 		s.metrics.unauthenticated.WithLabelValues(code).Inc()
 		if s.noise.allow(x.start) {
-			s.logger.Info("request does not authenticate", "request_id", x.call.RequestID, "code", code)
+			s.logger.Info("request does not authenticate", "request_id", x.call.RequestID, "code", code, "source", x.call.SourceIP)
 		}
 		return
 	}
 	if err != nil {
 		if _, failure := outcome(err); failure != nil {
-			s.logger.Warn("request failed", x.fields(code, took, "error", failure)...)
+			level := hclog.Debug
+			if s.alarms.allow(x.start) { // without a quorum every request fails
+				level = hclog.Warn
+			}
+			s.logger.Log(level, "request failed", x.fields(code, took, "error", failure)...)
 			return
 		}
 	}

@@ -30,6 +30,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{op: s.lookup(r), start: s.now(), body: newBody()}
 	defer x.body.free()
 	x.call.RequestID, x.call.EventID = newIDs()
+	x.call.SourceIP = sourceIP(r.RemoteAddr)
 	response, err := s.answer(r, x)
 	s.respond(w, x, response, err)
 }

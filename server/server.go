@@ -68,6 +68,7 @@ type Server struct {
 	logger   hclog.Logger
 	metrics  *metrics
 	noise    limiter // of log lines that strangers can cause
+	alarms   limiter // of log lines about failures
 	busy     gate    // requests being worked on
 	large    gate    // large bodies in memory
 	http     *http.Server

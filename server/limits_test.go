@@ -5,6 +5,7 @@ import (
 	"net"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // pipes is a listener that is handed its connections.
@@ -64,4 +65,19 @@ func TestConnectionsAreBounded(t *testing.T) {
 		}
 		_, _ = second.Close(), third.Close()
 	})
+}
+
+func TestTheLimiterLetsAFewThroughEachSecond(t *testing.T) {
+	var l limiter
+	for second := range int64(3) {
+		allowed := 0
+		for i := range 100 {
+			if l.allow(time.Unix(second, int64(i))) {
+				allowed++
+			}
+		}
+		if allowed != perSecond {
+			t.Errorf("%d in second %d", allowed, second)
+		}
+	}
 }
