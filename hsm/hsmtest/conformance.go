@@ -25,6 +25,15 @@ import (
 // Open's own clean-up does.
 type Open func(t *testing.T, name string) hsm.Partition
 
+// Names are the names of the partitions that Conformance opens, for who has to
+// make them beforehand.
+func Names() []string {
+	return []string{
+		"info", "domain", "reopen", "from", "to", "random", "identity", "encrypt",
+		"tampered", "vectors", "sign", "invalid", "context", "concurrent", "close",
+	}
+}
+
 // Conformance tests a kind of partition.
 func Conformance(t *testing.T, open Open) {
 	t.Run("info", func(t *testing.T) { testInfo(t, open(t, "info")) })

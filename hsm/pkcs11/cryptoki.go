@@ -1,0 +1,90 @@
+package pkcs11
+
+import (
+	"github.com/cofre-kms/cofre/hsm"
+)
+
+// cryptoki is what the partition asks of a PKCS#11 module (PKCS #11 v2.40). Its
+// failures are *hsm.Error with the function's name and CKR code. Any number of
+// goroutines may call it, but only one at a time with the same session (§6.7.6).
+// A call may take for ever.
+type cryptoki interface {
+	slotCalls
+	sessionCalls
+	objectCalls
+	keyCalls
+	messageCalls
+}
+
+// slotCalls need no session.
+type slotCalls interface {
+	Initialize() error
+	Finalize() error
+	// Slots lists the slots that hold a token.
+	Slots() ([]uint, error)
+	TokenInfo(slot uint) (tokenInfo, error)
+	Mechanisms(slot uint) ([]uint, error)
+}
+
+type sessionCalls interface {
+	// OpenSession opens a read/write session.
+	OpenSession(slot uint) (sessionHandle, error)
+	CloseSession(s sessionHandle) error
+	// Login logs the user in, for all sessions with the token.
+	Login(s sessionHandle, pin string) error
+	Random(s sessionHandle, n int) ([]byte, error)
+}
+
+type objectCalls interface {
+	Find(s sessionHandle, template []attribute) ([]objectHandle, error)
+	// Attribute answers nil for an attribute that the object lacks or hides.
+	Attribute(s sessionHandle, o objectHandle, kind uint) ([]byte, error)
+	Create(s sessionHandle, template []attribute) (objectHandle, error)
+	Destroy(s sessionHandle, o objectHandle) error
+}
+
+// keyCalls take a mechanism by its number; CKM_RSA_PKCS_OAEP means SHA-1 and
+// MGF1 with SHA-1, without a label.
+type keyCalls interface {
+	GenerateKey(s sessionHandle, mechanism uint, template []attribute) (objectHandle, error)
+	GenerateKeyPair(s sessionHandle, mechanism uint, public, private []attribute) (pub, priv objectHandle, err error)
+	Wrap(s sessionHandle, mechanism uint, kek, key objectHandle) ([]byte, error)
+	// Unwrap is not called with an empty wrapped.
+	Unwrap(s sessionHandle, mechanism uint, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error)
+	// Derive is CKM_AES_ECB_ENCRYPT_DATA.
+	Derive(s sessionHandle, base objectHandle, data []byte, template []attribute) (objectHandle, error)
+}
+
+type messageCalls interface {
+	// EncryptBlock is CKM_AES_ECB of one block.
+	EncryptBlock(s sessionHandle, key objectHandle, block [16]byte) ([16]byte, error)
+	// SealGCM and OpenGCM are CKM_AES_GCM with a tag of 128 bits, which follows
+	// the ciphertext. Nonces have 12 bytes. They keep none of their arguments.
+	SealGCM(s sessionHandle, key objectHandle, nonce, plaintext, aad []byte) ([]byte, error)
+	OpenGCM(s sessionHandle, key objectHandle, nonce, ciphertext, aad []byte) ([]byte, error)
+	// SignECDSA is CKM_ECDSA: r ‖ s.
+	SignECDSA(s sessionHandle, key objectHandle, digest []byte) ([]byte, error)
+}
+
+type (
+	sessionHandle uint
+	objectHandle  uint
+)
+
+// attribute is a CK_ATTRIBUTE; its value is a bool, uint, string or []byte.
+type attribute struct {
+	kind  uint
+	value any
+}
+
+// tokenInfo is what we use of CK_TOKEN_INFO, without the padding.
+type tokenInfo struct {
+	label, manufacturer, model, serial string
+	maxSessions                        uint // 0 where there is no limit
+}
+
+// failure is the error of a PKCS#11 function. Who knows that another is to
+// blame than the device says so with blame.
+func failure(function string, code uint) error {
+	return &hsm.Error{Op: function, Code: code, Err: sentinel(code)}
+}

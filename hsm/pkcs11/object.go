@@ -1,0 +1,224 @@
+package pkcs11
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/cache"
+	"github.com/cofre-kms/cofre/hsm/xaes"
+)
+
+// object is a session object that the partition keeps for later calls: an
+// unwrapped key, or one derived from it.
+type object struct {
+	handle objectHandle
+	epoch  uint64
+	subkey [xaes.BlockSize]byte // K1, of an unwrapped secret key
+	nonces *xaes.Epoch          // of a key that seals
+}
+
+type entry = cache.Entry[object]
+
+// What a cached object is for; the first byte of its cache key.
+const (
+	forUse     = 'u' // unwrapped: derives, signs
+	forSealing = 's'
+	forOpening = 'o'
+)
+
+// cached answers the object of a wrapped key, making it where it is not cached
+// or from an earlier epoch.
+func (s *session) cached(purpose byte, key *hsm.WrappedKey, extra []byte, create func() (object, error)) (*entry, error) {
+	var buf [256]byte
+	g := key.Generation
+	id := append(buf[:0], purpose, byte(g>>24), byte(g>>16), byte(g>>8), byte(g), byte(len(key.Spec)))
+	id = append(id, key.Spec...)
+	id = append(append(id, key.Wrapped...), extra...)
+	if e := s.p.objects.Get(id); e != nil {
+		if e.Value.epoch == s.w.epoch {
+			return e, nil
+		}
+		s.p.objects.Remove(e)
+		e.Release()
+	}
+	o, err := create()
+	if err != nil {
+		return nil, err
+	}
+	o.epoch = s.w.epoch
+	e := s.p.objects.Add(id, o)
+	if e.Value.epoch != s.w.epoch { // somebody was faster, in another epoch
+		e.Release()
+		return nil, errStale
+	}
+	return e, nil
+}
+
+// secret answers an unwrapped SYMMETRIC_DEFAULT key.
+func (s *session) secret(key *hsm.WrappedKey) (*entry, error) {
+	return s.cached(forUse, key, nil, func() (object, error) {
+		if len(key.Wrapped) != wrappedSecretSize {
+			return object{}, fmt.Errorf("a wrapped secret key of %d bytes: %w", len(key.Wrapped), hsm.ErrInvalidKey)
+		}
+		h, err := s.unwrap(key, secretKey(false, false, p11.CKA_ENCRYPT, p11.CKA_DERIVE))
+		if err != nil {
+			return object{}, err
+		}
+		// L = AES_K(0^128) leaves the token, and K1 with it. That is no key
+		// material: K encrypts nothing but L and the inputs of the derivation, and
+		// to who does not have K, AES_K at those is as random with L known as it is
+		// without, as long as no input is 0^128 (chance: 2^-127 per derivation).
+		// Deriving L instead, into a readable object, would tell as much and ask
+		// more of the token.
+		l, err := s.EncryptBlock(s.handle, h, [xaes.BlockSize]byte{})
+		if err != nil {
+			s.destroy(h)
+			if errors.Is(err, hsm.ErrUnsupported) { // 25 to 31 bytes that are no AES key
+				err = blame(err, hsm.ErrInvalidKey)
+			}
+			return object{}, err
+		}
+		return object{handle: h, subkey: xaes.Subkey(l)}, nil
+	})
+}
+
+// private answers an unwrapped ECC_NIST_P256 key.
+func (s *session) private(key *hsm.WrappedKey) (*entry, error) {
+	return s.cached(forUse, key, nil, func() (object, error) {
+		h, err := s.unwrap(key, privateKey(p11.CKK_EC, false, false, p11.CKA_SIGN))
+		if err != nil {
+			return object{}, err
+		}
+		curve, err := s.Attribute(s.handle, h, p11.CKA_EC_PARAMS)
+		if err == nil && len(curve) > 0 && !bytes.Equal(curve, p256) {
+			err = fmt.Errorf("a key of another curve: %w", hsm.ErrInvalidKey)
+		}
+		if err != nil {
+			s.destroy(h)
+			return object{}, err
+		}
+		return object{handle: h}, nil
+	})
+}
+
+// sealer answers a key derived to seal messages, with the nonces to use.
+func (s *session) sealer(key *hsm.WrappedKey) (*entry, error) {
+	return s.cached(forSealing, key, nil, func() (object, error) {
+		random, err := s.Random(s.handle, xaes.SeedSize)
+		if err != nil {
+			return object{}, err
+		}
+		if len(random) != xaes.SeedSize {
+			return object{}, fmt.Errorf("C_GenerateRandom: %d bytes: %w", len(random), hsm.ErrUnavailable)
+		}
+		nonces := xaes.NewEpoch([xaes.SeedSize]byte(random))
+		h, err := s.derive(key, nonces.Prefix(), p11.CKA_ENCRYPT)
+		return object{handle: h, nonces: nonces}, err
+	})
+}
+
+// opener answers the key derived to open messages with a nonce prefix.
+func (s *session) opener(key *hsm.WrappedKey, prefix [xaes.PrefixSize]byte) (*entry, error) {
+	return s.cached(forOpening, key, prefix[:], func() (object, error) {
+		h, err := s.derive(key, prefix, p11.CKA_DECRYPT)
+		return object{handle: h}, err
+	})
+}
+
+func (s *session) derive(key *hsm.WrappedKey, prefix [xaes.PrefixSize]byte, usage uint) (objectHandle, error) {
+	base, err := s.secret(key)
+	if err != nil {
+		return 0, err
+	}
+	defer base.Release()
+	in := xaes.Input(base.Value.subkey, prefix)
+	template := append(secretKey(false, false, usage), attribute{p11.CKA_VALUE_LEN, uint(secretSize)})
+	return s.Derive(s.handle, base.Value.handle, in[:], template)
+}
+
+// unwrap unwraps a key into a session object.
+func (s *session) unwrap(key *hsm.WrappedKey, template []attribute) (objectHandle, error) {
+	d, ok := s.w.domains[key.Generation]
+	if !ok {
+		return 0, fmt.Errorf("generation %d: %w", key.Generation, hsm.ErrNoDomain)
+	}
+	if len(key.Wrapped) == 0 {
+		return 0, hsm.ErrInvalidKey
+	}
+	h, err := s.Unwrap(s.handle, s.p.kwp, d.handle, key.Wrapped, template)
+	if err != nil {
+		return 0, s.verdict(err, hsm.ErrInvalidKey)
+	}
+	return h, nil
+}
+
+// verdict is for a failed C_Decrypt or C_UnwrapKey: it answers the error with
+// the sentinel mistake where the input was wrong, and as it is where the token
+// failed. Where the module does not tell the two apart, the token has to prove
+// that it works.
+func (s *session) verdict(err, mistake error) error {
+	switch judge(err) {
+	case input:
+		return blame(err, mistake)
+	case unclear:
+		if s.prove() == nil {
+			return blame(err, mistake)
+		}
+	}
+	return err
+}
+
+// proofLasts is how long a proof that the token works is good for: who sends
+// wrong ciphertexts should not make the token do more work than who sends right
+// ones.
+const proofLasts = time.Second
+
+func (s *session) prove() error {
+	if time.Now().UnixNano()-s.p.proved.Load() < int64(proofLasts) {
+		return nil
+	}
+	return s.check()
+}
+
+// destroy destroys an object that nobody else knows of. A failure leaves an
+// object too many, until the session ends.
+func (s *session) destroy(h objectHandle) { _ = s.Destroy(s.handle, h) }
+
+// garbage are objects that left the cache and wait to be destroyed.
+type garbage struct {
+	mu      sync.Mutex
+	objects []object
+}
+
+// discard is the cache's drop function: whoever released the object last may be
+// a caller outside the module, so the next call inside destroys it.
+func (p *Partition) discard(o object) {
+	p.garbage.mu.Lock()
+	defer p.garbage.mu.Unlock()
+	p.garbage.objects = append(p.garbage.objects, o)
+}
+
+// sweepBatch is more than a call can discard, so that the garbage does not grow.
+const sweepBatch = 8
+
+// sweep destroys garbage. Objects of an earlier epoch are gone already, and
+// their handles may be other objects by now.
+func (p *Partition) sweep(s *session) {
+	p.garbage.mu.Lock()
+	n := min(len(p.garbage.objects), sweepBatch)
+	batch := p.garbage.objects[len(p.garbage.objects)-n:]
+	batch = append([]object(nil), batch...)
+	p.garbage.objects = p.garbage.objects[:len(p.garbage.objects)-n]
+	p.garbage.mu.Unlock()
+	for _, o := range batch {
+		if o.epoch == s.w.epoch {
+			s.destroy(o.handle)
+		}
+	}
+}
