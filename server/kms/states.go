@@ -11,7 +11,7 @@ import (
 type verdict uint8
 
 const (
-	ok          verdict = iota
+	allowed     verdict = iota
 	disabled            // DisabledException: <ARN> is disabled.
 	deletion            // KMSInvalidStateException: <ARN> is pending deletion.
 	noDeletion          // KMSInvalidStateException: <ARN> is not pending deletion.
@@ -27,11 +27,11 @@ type stateTable map[string]verdicts
 
 func newStateTable() stateTable {
 	always := verdicts{}
-	use := verdicts{ok, disabled, deletion, importing, unavailable}
-	change := verdicts{ok, ok, deletion, ok, ok}
-	toggle := verdicts{ok, ok, deletion, importing, ok}
+	use := verdicts{allowed, disabled, deletion, importing, unavailable}
+	change := verdicts{allowed, allowed, deletion, allowed, allowed}
+	toggle := verdicts{allowed, allowed, deletion, importing, allowed}
 	return stateTable{
-		"CancelKeyDeletion":               {noDeletion, noDeletion, ok, noDeletion, noDeletion},
+		"CancelKeyDeletion":               {noDeletion, noDeletion, allowed, noDeletion, noDeletion},
 		"CreateAlias":                     change,
 		"Decrypt":                         use,
 		"DeleteAlias":                     always,
@@ -62,7 +62,7 @@ func (t stateTable) check(operation string, k key) error {
 		return fmt.Errorf("no rule says in which key states %s works", operation)
 	}
 	switch row.of(k.State) {
-	case ok:
+	case allowed:
 		return nil
 	case disabled:
 		return call.Errorf("DisabledException", "%s is disabled.", k.arn)
