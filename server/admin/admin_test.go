@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -215,5 +216,29 @@ func TestNoNode(t *testing.T) {
 	client := admin.NewClient(filepath.Join(t.TempDir(), "none"), "")
 	if _, err := client.Status(context.Background()); err == nil || !strings.Contains(err.Error(), "does it run?") {
 		t.Errorf("answer is %v", err)
+	}
+}
+
+// tornLedger fails after its first records.
+type tornLedger struct{ admin.Ledger }
+
+func (l tornLedger) Events(from int64, fn func(int64, []byte) (bool, error)) error {
+	if from > 0 {
+		return errors.New("disk gone")
+	}
+	_, err := fn(0, []byte("{}"))
+	return err
+}
+
+func TestATornLedgerIsNoShortOne(t *testing.T) {
+	s := httptest.NewServer(admin.New(admin.Config{Ledger: tornLedger{}, Logger: hclog.NewNullLogger()}).Handler())
+	defer s.Close()
+	resp, err := s.Client().Get(s.URL + "/v1/ledger/records")
+	if err != nil {
+		return // the connection broke before the first page was sent
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("the answer seems whole: %s", body)
 	}
 }
