@@ -11,6 +11,7 @@ import (
 
 	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/pkcs11"
 	"github.com/cofre-kms/cofre/hsm/soft"
 	"github.com/cofre-kms/cofre/internal/config"
 )
@@ -32,14 +33,14 @@ func makeDataDir(cfg *config.Config) error {
 
 // openPartition opens the node's HSM partition. A soft partition is made where
 // there is none.
-func openPartition(ctx context.Context, cfg *config.Config, logger hclog.Logger, _ prometheus.Registerer) (hsm.Partition, error) {
+func openPartition(ctx context.Context, cfg *config.Config, logger hclog.Logger, metrics prometheus.Registerer) (hsm.Partition, error) {
 	var partition hsm.Partition
 	var err error
 	switch pin := hsm.PIN(cfg.HSM.PIN.Reveal()); cfg.HSM.Kind {
 	case config.HSMSoft:
 		partition, err = soft.Open(ctx, soft.Config{Path: cfg.HSM.Path, PIN: pin, Logger: logger})
-	default:
-		err = fmt.Errorf("hsm.kind %s is not in this build", cfg.HSM.Kind)
+	case config.HSMPKCS11:
+		partition, err = pkcs11.Open(ctx, pkcs11.Config{URI: cfg.HSM.URI, PIN: pin, Logger: logger, Metrics: metrics})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the HSM partition: %w", err)
