@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
 )
 
@@ -83,12 +84,14 @@ func connectRaftStores(dir, kind string, logger hclog.Logger) (*raftStores, erro
 	}
 	stores := &raftStores{logs: bolt, stable: bolt, closers: []io.Closer{bolt}}
 	if kind == LogStoreWAL {
-		log, err := wal.Open(filepath.Join(dir, walDir), wal.WithLogger(logger.Named("wal")))
+		// raft-wal v0.4.0 does not close its metadata, so it is ours to close.
+		meta := new(metadb.BoltMetaDB)
+		log, err := wal.Open(filepath.Join(dir, walDir), wal.WithLogger(logger.Named("wal")), wal.WithMetaStore(meta))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("opening the Raft log: %w", err), stores.Close())
+			return nil, errors.Join(fmt.Errorf("opening the Raft log: %w", err), meta.Close(), stores.Close())
 		}
 		stores.logs = log
-		stores.closers = append(stores.closers, log)
+		stores.closers = append(stores.closers, log, meta)
 	}
 	return stores, nil
 }
