@@ -4,7 +4,7 @@
 # softhsm_module: the path of the PKCS #11 module; fails where there is none.
 softhsm_module() {
 	local path
-	for path in "${COFRE_SOFTHSM_MODULE:-}" /usr/lib/softhsm/libsofthsm2.so \
+	for path in "${SOFTHSM2_MODULE:-}" /usr/lib/softhsm/libsofthsm2.so \
 		/usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so \
 		/usr/local/lib/softhsm/libsofthsm2.so /opt/homebrew/lib/softhsm/libsofthsm2.so; do
 		[[ ! -f $path ]] || { echo "$path" && return; }
