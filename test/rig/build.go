@@ -1,0 +1,22 @@
+package rig
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+)
+
+// Build compiles cofre into dir and answers the binary's path. TestMain calls it
+// once. With race the nodes run under the race detector.
+func Build(dir string, race bool) (string, error) {
+	binary := filepath.Join(dir, "cofre")
+	args := []string{"build", "-o", binary}
+	if race {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, "github.com/cofre-kms/cofre/cmd/cofre")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building cofre: %w\n%s", err, out)
+	}
+	return binary, nil
+}

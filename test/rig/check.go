@@ -1,0 +1,137 @@
+package rig
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/cofre-kms/cofre/fsm"
+)
+
+// Check brings every node up and holds what a cluster promises against what
+// happened in the test. It runs at the end of every test, and a test may run it
+// in between.
+func (c *Cluster) Check(t testing.TB) {
+	t.Helper()
+	for _, n := range c.Nodes {
+		if !n.Running() {
+			if err := n.Start(); err != nil {
+				t.Fatalf("starting %s: %v", n.Name, err)
+			}
+		}
+	}
+	c.Await(t)
+	state := c.checkReplicas(t)
+	l := c.checkLedgers(t, state)
+	c.checkJournal(t, l)
+}
+
+// checkReplicas waits until all nodes have applied the same entries and demands
+// that they are identical (promise P7).
+func (c *Cluster) checkReplicas(t testing.TB) fsm.Status {
+	t.Helper()
+	var states []fsm.Status
+	Await(t, startLimit, "the nodes to catch up", func() error {
+		states = states[:0]
+		for _, n := range c.Nodes {
+			status, err := n.Status()
+			if err != nil {
+				return err
+			}
+			if status.Diverged {
+				return fmt.Errorf("%s says that it has diverged", n.Name)
+			}
+			states = append(states, status.FSM)
+		}
+		for _, s := range states[1:] {
+			if s.Applied != states[0].Applied {
+				return fmt.Errorf("applied up to %d and %d", s.Applied, states[0].Applied)
+			}
+		}
+		return nil
+	})
+	for i, s := range states {
+		if s != states[0] {
+			t.Errorf("replicas differ: %s has %+v, %s has %+v", c.Nodes[i].Name, s, c.Nodes[0].Name, states[0])
+		}
+	}
+	return states[0]
+}
+
+// checkLedgers demands that every node keeps the same records, and that they
+// hash to the root that the nodes report (promise P4).
+func (c *Cluster) checkLedgers(t testing.TB, state fsm.Status) *Ledger {
+	t.Helper()
+	var first *Ledger
+	for _, n := range c.Nodes {
+		l, err := n.Ledger()
+		if err != nil {
+			t.Fatalf("reading the ledger: %v", err)
+		}
+		if int64(len(l.Records)) != state.LedgerSize || l.Root != state.LedgerRoot {
+			t.Errorf("%s prints %d records with root %v, and reports %d with %v",
+				n.Name, len(l.Records), l.Root, state.LedgerSize, state.LedgerRoot)
+		}
+		if first == nil {
+			first = l
+		}
+	}
+	return first
+}
+
+// checkJournal demands that every answer has the records that it must have
+// (promise P1).
+func (c *Cluster) checkJournal(t testing.TB, l *Ledger) {
+	t.Helper()
+	count := l.ByRequest()
+	for id, n := range count {
+		if n > 1 {
+			t.Errorf("request %s has %d records", id, n)
+		}
+	}
+	ids := make(map[string]bool)
+	for _, a := range c.Journal.Answers() {
+		switch {
+		case a.RequestID == "":
+			t.Errorf("an answer without a request id: %+v", a)
+		case ids[a.RequestID]:
+			t.Errorf("two answers have the request id of %+v", a)
+		case a.Outcome() == Recorded && count[a.RequestID] == 0:
+			t.Errorf("no record of an answer that a client saw: %+v", a)
+		case a.Outcome() == Refused && count[a.RequestID] != 0:
+			t.Errorf("a record of a call that was not authenticated: %+v", a)
+		}
+		ids[a.RequestID] = true
+	}
+	events := make(map[string]bool, len(l.Events))
+	for i := range l.Events {
+		if id := l.Events[i].EventID; id == "" || events[id] {
+			t.Errorf("record %d has no event id of its own: %q", i, id)
+		}
+		events[l.Events[i].EventID] = true
+	}
+}
+
+// checkStopped stops the cluster, which must go well, and demands that nothing of
+// what the nodes wrote has a planted secret (promise P3).
+func (c *Cluster) checkStopped(t testing.TB) {
+	t.Helper()
+	patterns := c.Secrets.patterns()
+	for _, n := range c.Nodes {
+		if err := n.Stop(); err != nil {
+			t.Errorf("stopping %s: %v", n.Name, err)
+		}
+		err := n.search(patterns, func(p pattern, where string) {
+			t.Errorf("%s is in %s of %s", p.name, where, n.Name)
+		})
+		if err != nil {
+			t.Errorf("searching what %s wrote: %v", n.Name, err)
+		}
+		log := tail(n.logFile(), 1<<30)
+		for _, bad := range []string{"panic:", "fatal error:", "DATA RACE"} {
+			if bytes.Contains(log, []byte(bad)) {
+				t.Errorf("%s's log has %q", n.Name, bad)
+			}
+		}
+	}
+}

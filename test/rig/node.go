@@ -1,0 +1,201 @@
+package rig
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cofre-kms/cofre/cluster"
+)
+
+// Node is one node: its files, and its process while it runs.
+type Node struct {
+	Name string
+	// Addr is host:port of its API, MetricsAddr that of its figures and health.
+	Addr, MetricsAddr string
+
+	binary string
+	dir    string
+	env    []string
+	proc   atomic.Pointer[process]
+}
+
+// process is one run of a node. err is set before ended is closed.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+	err   error
+}
+
+// newNode writes a node's configuration and makes its token.
+func (c *Cluster) newNode(name string, port int) (*Node, error) {
+	n := &Node{
+		Name: name, binary: c.cfg.Binary, dir: filepath.Join(c.dir, name),
+		Addr: loopback(port), MetricsAddr: loopback(port + metricsOffset),
+	}
+	if err := os.Mkdir(n.dir, 0o700); err != nil {
+		return nil, err
+	}
+	pin := rand.Text()
+	c.Secrets.Add(name+"'s PIN", []byte(pin))
+	hsm := `kind = "soft"`
+	if c.cfg.HSM == SoftHSM {
+		uri, err := makeToken(n.dir, "cofre-"+name, pin)
+		if err != nil {
+			return nil, err
+		}
+		hsm = fmt.Sprintf("kind = \"pkcs11\"\nuri = %q", uri)
+	}
+	text := fmt.Sprintf("name = %q\ndata_dir = %q\nregions = [%q]\n"+
+		"[api]\nlisten = %q\n[cluster]\nlisten = %q\nlog_store = %q\n"+
+		"[hsm]\n%s\npin_file = %q\n[admin]\nsocket = %q\n[log]\nlevel = \"debug\"\n[metrics]\nlisten = %q\n",
+		name, n.dataDir(), Region, n.Addr, loopback(port+peerOffset), c.cfg.LogStore,
+		hsm, filepath.Join(n.dir, "pin"), filepath.Join(n.dir, "admin.sock"), n.MetricsAddr)
+	n.env = environment("SOFTHSM2_CONF=" + filepath.Join(n.dir, "softhsm2.conf"))
+	return n, errors.Join(
+		os.WriteFile(filepath.Join(n.dir, "pin"), []byte(pin+"\n"), 0o600),
+		os.WriteFile(n.config(), []byte(text), 0o600),
+	)
+}
+
+// environment is the test's own, without settings of a cluster that the
+// developer may be using.
+func environment(more ...string) []string {
+	var env []string
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "COFRE_") && !strings.HasPrefix(pair, "AWS_") {
+			env = append(env, pair)
+		}
+	}
+	return append(env, more...)
+}
+
+func (n *Node) config() string  { return filepath.Join(n.dir, "cofre.toml") }
+func (n *Node) dataDir() string { return filepath.Join(n.dir, "data") }
+func (n *Node) logFile() string { return filepath.Join(n.dir, "log") }
+
+// URL is the endpoint that clients use.
+func (n *Node) URL() string { return "https://" + n.Addr }
+
+// Run runs a command of cofre with the node's configuration and answers what it
+// printed.
+func (n *Node) Run(stdin string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, n.binary, append(args, "--config", n.config())...)
+	cmd.Env = n.env
+	cmd.Stdin = strings.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("cofre %s on %s: %w\n%s", strings.Join(args, " "), n.Name, err, stderr.Bytes())
+	}
+	return out, nil
+}
+
+// Start runs the node's process. It does not wait until the node serves.
+func (n *Node) Start() error {
+	log, err := os.OpenFile(n.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(n.binary, "server", "--config", n.config())
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = n.env, log, log, dieWithTest()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	n.proc.Store(p)
+	return nil
+}
+
+// Running says whether the node's process is there, paused or not.
+func (n *Node) Running() bool {
+	p := n.proc.Load()
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the process as kill -9 does and returns when it is gone.
+func (n *Node) Kill() {
+	if p := n.proc.Load(); p != nil {
+		_ = p.cmd.Process.Kill() // it may have ended
+		<-p.ended
+	}
+}
+
+// Stop asks the process to stop, and says whether it ended well and in time.
+func (n *Node) Stop() error {
+	if !n.Running() {
+		return nil
+	}
+	p := n.proc.Load()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	limit := time.NewTimer(stopLimit)
+	defer limit.Stop()
+	select {
+	case <-p.ended:
+		return p.err
+	case <-limit.C:
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines go to the log
+		<-p.ended
+		return fmt.Errorf("%s does not stop", n.Name)
+	}
+}
+
+// Pause stops the process in its tracks, Resume lets it go on.
+func (n *Node) Pause() error  { return n.proc.Load().cmd.Process.Signal(syscall.SIGSTOP) }
+func (n *Node) Resume() error { return n.proc.Load().cmd.Process.Signal(syscall.SIGCONT) }
+
+// AwaitReady returns when the node says that it can serve. It fails at once when
+// the process ends.
+func (n *Node) AwaitReady(ctx context.Context) error {
+	var ended error
+	err := Poll(ctx, func() error {
+		if !n.Running() {
+			ended = fmt.Errorf("%s ended: %v\n%s", n.Name, n.proc.Load().err, tail(n.logFile(), 20))
+			return nil
+		}
+		_, err := n.get(ctx, "/readyz")
+		return err
+	})
+	return errors.Join(ended, err)
+}
+
+// Status is what `cofre status --json` says.
+func (n *Node) Status() (cluster.Status, error) {
+	var status cluster.Status
+	out, err := n.Run("", "status", "--json")
+	if err != nil {
+		return status, err
+	}
+	if err := json.Unmarshal(out, &status); err != nil {
+		return status, fmt.Errorf("reading %s's status: %w", n.Name, err)
+	}
+	return status, nil
+}
