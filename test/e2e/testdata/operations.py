@@ -1,0 +1,161 @@
+"""Calls every operation of Cofre through boto3, each on the next node.
+
+The environment is that of scripts/up, with COFRE_JOURNAL, a file to which the id,
+status and error of every answer are written.
+"""
+
+import itertools
+import json
+import os
+import secrets
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+journal = open(os.environ["COFRE_JOURNAL"], "w")
+
+
+def note(http_response, parsed, model, **_):
+    meta = parsed["ResponseMetadata"]
+    error = parsed.get("Error", {}).get("Code", "")
+    entry = [meta.get("RequestId"), meta["HTTPStatusCode"], error, model.name]
+    print(json.dumps(entry), file=journal, flush=True)
+
+
+def client(endpoint, **credentials):
+    config = Config(retries={"total_max_attempts": 1})
+    made = boto3.client("kms", endpoint_url=endpoint, config=config, **credentials)
+    made.meta.events.register("after-call.kms", note)
+    return made
+
+
+nodes = [client(endpoint) for endpoint in os.environ["COFRE_ENDPOINTS"].split(",")]
+turn = itertools.cycle(nodes)
+
+
+def call(operation, **parameters):
+    return getattr(next(turn), operation)(**parameters)
+
+
+def refused(code, operation, **parameters):
+    try:
+        call(operation, **parameters)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        return error.response["Error"].get("Message", "")
+    raise AssertionError(f"{operation} succeeded, want {code}")
+
+
+def all_pages(operation, member, **parameters):
+    found = []
+    for page in next(turn).get_paginator(operation).paginate(
+        PaginationConfig={"PageSize": 1}, **parameters
+    ):
+        found += page[member]
+    return found
+
+
+def keys():
+    first = call("create_key", Description="boto3", Tags=[{"TagKey": "a", "TagValue": "b"}])
+    first = first["KeyMetadata"]
+    assert first["KeyState"] == "Enabled" and first["KeySpec"] == "SYMMETRIC_DEFAULT", first
+    assert first["Arn"].endswith(":key/" + first["KeyId"]), first
+    second = call("create_key")["KeyMetadata"]
+    for node in nodes:
+        listed = {key["KeyId"] for key in all_pages("list_keys", "Keys")}
+        assert {first["KeyId"], second["KeyId"]} <= listed, listed
+        described = node.describe_key(KeyId=first["Arn"])["KeyMetadata"]
+        assert described == first, (described, first)
+    return first["KeyId"], second["KeyId"]
+
+
+def aliases(first, second):
+    call("create_alias", AliasName="alias/boto3", TargetKeyId=first)
+    refused("AlreadyExistsException", "create_alias", AliasName="alias/boto3", TargetKeyId=second)
+    assert call("describe_key", KeyId="alias/boto3")["KeyMetadata"]["KeyId"] == first
+    call("update_alias", AliasName="alias/boto3", TargetKeyId=second)
+    assert call("describe_key", KeyId="alias/boto3")["KeyMetadata"]["KeyId"] == second
+    names = [alias["AliasName"] for alias in all_pages("list_aliases", "Aliases", KeyId=second)]
+    assert names == ["alias/boto3"], names
+    call("delete_alias", AliasName="alias/boto3")
+    refused("NotFoundException", "describe_key", KeyId="alias/boto3")
+
+
+def cryptography(first, second):
+    plaintext, context = secrets.token_bytes(4096), {"a": "b", "é": "ü"}
+    sealed = call("encrypt", KeyId=first, Plaintext=plaintext, EncryptionContext=context)
+    assert sealed["EncryptionAlgorithm"] == "SYMMETRIC_DEFAULT", sealed
+    blob = sealed["CiphertextBlob"]
+    for node in nodes:
+        opened = node.decrypt(CiphertextBlob=blob, EncryptionContext=context)
+        assert opened["Plaintext"] == plaintext and opened["KeyId"].endswith(first)
+    refused("InvalidCiphertextException", "decrypt", CiphertextBlob=blob, EncryptionContext={"a": "c"})
+    moved = call(
+        "re_encrypt", CiphertextBlob=blob, SourceEncryptionContext=context,
+        DestinationKeyId=second, DestinationEncryptionContext={"c": "d"},
+    )
+    opened = call("decrypt", CiphertextBlob=moved["CiphertextBlob"], EncryptionContext={"c": "d"})
+    assert opened["Plaintext"] == plaintext and opened["KeyId"].endswith(second)
+
+
+def data_keys(first):
+    whole = call("generate_data_key", KeyId=first, KeySpec="AES_256")
+    assert call("decrypt", CiphertextBlob=whole["CiphertextBlob"])["Plaintext"] == whole["Plaintext"]
+    bare = call("generate_data_key_without_plaintext", KeyId=first, NumberOfBytes=24)
+    assert "Plaintext" not in bare
+    assert len(call("decrypt", CiphertextBlob=bare["CiphertextBlob"])["Plaintext"]) == 24
+    assert len(call("generate_random", NumberOfBytes=48)["Plaintext"]) == 48
+
+
+def states(key):
+    call("disable_key", KeyId=key)
+    message = refused("DisabledException", "encrypt", KeyId=key, Plaintext=b"x")
+    assert key in message and message.endswith("is disabled."), message
+    call("enable_key", KeyId=key)
+    refused("ValidationException", "schedule_key_deletion", KeyId=key, PendingWindowInDays=31)
+    scheduled = call("schedule_key_deletion", KeyId=key, PendingWindowInDays=7)
+    assert scheduled["KeyState"] == "PendingDeletion", scheduled
+    message = refused("KMSInvalidStateException", "encrypt", KeyId=key, Plaintext=b"x")
+    assert message.endswith("is pending deletion."), message
+    call("cancel_key_deletion", KeyId=key)
+    assert call("describe_key", KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
+    call("enable_key", KeyId=key)
+
+
+def attributes(key):
+    call("update_key_description", KeyId=key, Description="changed")
+    assert call("describe_key", KeyId=key)["KeyMetadata"]["Description"] == "changed"
+    call("tag_resource", KeyId=key, Tags=[{"TagKey": "c", "TagValue": "d"}])
+    call("untag_resource", KeyId=key, TagKeys=["a"])
+    assert call("list_resource_tags", KeyId=key)["Tags"] == [{"TagKey": "c", "TagValue": "d"}]
+    assert call("list_key_policies", KeyId=key)["PolicyNames"] == ["default"]
+    policy = json.loads(call("get_key_policy", KeyId=key, PolicyName="default")["Policy"])
+    policy["Id"] = "changed"
+    call("put_key_policy", KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    assert json.loads(call("get_key_policy", KeyId=key)["Policy"]) == policy
+
+
+def strangers(key):
+    stranger = client(
+        os.environ["AWS_ENDPOINT_URL"],
+        aws_access_key_id=os.environ["COFRE_SECOND_ACCESS_KEY_ID"],
+        aws_secret_access_key=os.environ["COFRE_SECOND_SECRET_ACCESS_KEY"],
+    )
+    assert stranger.list_keys()["Keys"] == []
+    arn = call("describe_key", KeyId=key)["KeyMetadata"]["Arn"]
+    try:
+        stranger.encrypt(KeyId=arn, Plaintext=b"x")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "AccessDeniedException", error
+    else:
+        raise AssertionError("another account's key can be used")
+
+
+first, second = keys()
+aliases(first, second)
+cryptography(first, second)
+data_keys(first)
+states(first)
+attributes(first)
+strangers(first)
