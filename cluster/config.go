@@ -29,8 +29,10 @@ type Config struct {
 	LogStore string
 	// Partition is the node's HSM partition. The caller closes it, after the node.
 	Partition hsm.Partition
-	// Network is nil for TCP; simulations bring their own.
+	// Network is nil for TCP, Disk for the files of DataDir; simulations bring their
+	// own.
 	Network Network
+	Disk    Disk
 	// Timing is zero for the shipped timeouts.
 	Timing Timing
 	// Limits is zero for the shipped limits.
@@ -156,6 +158,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Network == nil {
 		c.Network = tcp{}
+	}
+	if c.Disk == nil {
+		c.Disk = files{kind: c.LogStore, logger: c.Logger}
 	}
 	c.Timing = c.Timing.withDefaults()
 	c.Limits = c.Limits.withDefaults(c.LogStore)

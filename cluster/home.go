@@ -98,7 +98,7 @@ func (h home) claim(cfg Config) error {
 			return fmt.Errorf("making the data directory: %w", err)
 		}
 	}
-	return createRaftStores(h.raft(), cfg.LogStore, cfg.Logger)
+	return cfg.Disk.CreateLog(h.raft())
 }
 
 // vacant is nil where no node lives in the directory.

@@ -136,11 +136,11 @@ func newMember(name, serial string, identity any) (member, error) {
 
 // bootstrap writes the Raft configuration of one voter.
 func bootstrap(cfg Config, h home) error {
-	stores, err := openRaftStores(h.raft(), cfg.LogStore, cfg.Logger)
+	stores, err := cfg.Disk.OpenLog(h.raft())
 	if err != nil {
 		return err
 	}
-	snapshots, err := snapshot.Open(h.snapshots(), cfg.Logger)
+	snapshots, err := snapshot.Open(cfg.Disk.FS(), h.snapshots(), cfg.Logger)
 	if err != nil {
 		return errors.Join(err, stores.Close())
 	}
@@ -152,7 +152,7 @@ func bootstrap(cfg Config, h home) error {
 	config.LocalID = raft.ServerID(cfg.Name)
 	config.Logger = cfg.Logger
 	_, transport := raft.NewInmemTransport(raft.ServerAddress(address))
-	err = raft.BootstrapCluster(config, stores.logs, stores.stable, snapshots, transport, raft.Configuration{
+	err = raft.BootstrapCluster(config, stores.Logs, stores.Stable, snapshots, transport, raft.Configuration{
 		Servers: []raft.Server{{ID: config.LocalID, Address: raft.ServerAddress(address)}},
 	})
 	if err != nil {

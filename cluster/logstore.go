@@ -8,24 +8,47 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
+
+	"github.com/cofre-kms/cofre/cluster/durable"
 )
 
 // cachedEntries is how many of the newest log entries are kept in memory: what
 // replication and application read a moment after they were appended.
 const cachedEntries = 256
 
-// raftStores are Raft's log and its stable store.
-type raftStores struct {
-	logs    raft.LogStore
-	stable  raft.StableStore
-	closers []io.Closer
+// Disk is where a node keeps what grows: its state, its snapshots and its Raft
+// log. Who the node is stays in small files of the operating system.
+type Disk interface {
+	// FS is the file system of the state and of the snapshots. A file is durable
+	// once it and the directory that names it are synced.
+	FS() vfs.FS
+	// CreateLog makes Raft's stores under a path, empty.
+	CreateLog(dir string) error
+	// OpenLog opens stores that exist. What a write to them answers is durable.
+	OpenLog(dir string) (*RaftStores, error)
 }
+
+// RaftStores are Raft's log and its stable store.
+type RaftStores struct {
+	Logs    raft.LogStore
+	Stable  raft.StableStore
+	Closers []io.Closer // in the order of closing
+}
+
+// files is the Disk of real nodes.
+type files struct {
+	kind   string // LogStoreBoltDB or LogStoreWAL
+	logger hclog.Logger
+}
+
+func (files) FS() vfs.FS { return vfs.Default }
 
 // The files of raft/: stable.db holds Raft's term and vote, with boltdb the log
 // too; wal/ holds the log of raft-wal. The stable store is boltdb's either way:
@@ -35,28 +58,29 @@ const (
 	walDir     = "wal"
 )
 
-// createRaftStores makes empty stores.
-func createRaftStores(dir, kind string, logger hclog.Logger) error {
+// CreateLog implements Disk.
+func (f files) CreateLog(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the Raft directory: %w", err)
 	}
-	if kind == LogStoreWAL {
+	if f.kind == LogStoreWAL {
 		if err := os.Mkdir(filepath.Join(dir, walDir), 0o700); err != nil {
 			return fmt.Errorf("making the log directory: %w", err)
 		}
 	}
-	stores, err := connectRaftStores(dir, kind, logger)
+	stores, err := f.connect(dir)
 	if err != nil {
 		return err
 	}
-	return stores.Close()
+	// The stores sync their files and not the names of them.
+	return errors.Join(stores.Close(), durable.SyncDir(dir))
 }
 
-// openRaftStores opens stores that exist: a node that lost its vote or its log
-// could break promises that it made.
-func openRaftStores(dir, kind string, logger hclog.Logger) (*raftStores, error) {
+// OpenLog implements Disk. A node that lost its vote or its log could break
+// promises that it made.
+func (f files) OpenLog(dir string) (*RaftStores, error) {
 	needed := []string{stableFile}
-	if kind == LogStoreWAL {
+	if f.kind == LogStoreWAL {
 		needed = append(needed, walDir)
 	}
 	for _, name := range needed {
@@ -64,10 +88,10 @@ func openRaftStores(dir, kind string, logger hclog.Logger) (*raftStores, error) 
 			return nil, fmt.Errorf("%w: %s is missing", ErrDamaged, filepath.Join(dir, name))
 		}
 	}
-	return connectRaftStores(dir, kind, logger)
+	return f.connect(dir)
 }
 
-func connectRaftStores(dir, kind string, logger hclog.Logger) (*raftStores, error) {
+func (f files) connect(dir string) (*RaftStores, error) {
 	bolt, err := raftboltdb.New(raftboltdb.Options{
 		Path: filepath.Join(dir, stableFile),
 		BoltOptions: &bbolt.Options{
@@ -82,24 +106,24 @@ func connectRaftStores(dir, kind string, logger hclog.Logger) (*raftStores, erro
 	if err != nil {
 		return nil, fmt.Errorf("opening Raft's stable store: %w", err)
 	}
-	stores := &raftStores{logs: bolt, stable: bolt, closers: []io.Closer{bolt}}
-	if kind == LogStoreWAL {
+	stores := &RaftStores{Logs: bolt, Stable: bolt, Closers: []io.Closer{bolt}}
+	if f.kind == LogStoreWAL {
 		// raft-wal v0.4.0 does not close its metadata, so it is ours to close.
 		meta := new(metadb.BoltMetaDB)
-		log, err := wal.Open(filepath.Join(dir, walDir), wal.WithLogger(logger.Named("wal")), wal.WithMetaStore(meta))
+		log, err := wal.Open(filepath.Join(dir, walDir), wal.WithLogger(f.logger.Named("wal")), wal.WithMetaStore(meta))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("opening the Raft log: %w", err), meta.Close(), stores.Close())
 		}
-		stores.logs = log
-		stores.closers = append(stores.closers, log, meta)
+		stores.Logs = log
+		stores.Closers = append(stores.Closers, log, meta)
 	}
 	return stores, nil
 }
 
 // Close closes the stores.
-func (s *raftStores) Close() error {
+func (s *RaftStores) Close() error {
 	var errs []error
-	for _, closer := range s.closers {
+	for _, closer := range s.Closers {
 		errs = append(errs, closer.Close())
 	}
 	if err := errors.Join(errs...); err != nil {

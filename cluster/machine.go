@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/hashicorp/raft"
 
@@ -116,7 +115,7 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	}
 	// The state is durable here and in dir. A crash leaves dir as an unfinished
 	// snapshot.
-	return &checkpoint{dir: dir}, nil
+	return &checkpoint{snapshots: m.snapshots, dir: dir}, nil
 }
 
 // Restore implements raft.FSM.
@@ -134,7 +133,10 @@ func (m *machine) Restore(source io.ReadCloser) error {
 }
 
 // checkpoint is a raft.FSMSnapshot: a checkpoint that waits for its metadata.
-type checkpoint struct{ dir string }
+type checkpoint struct {
+	snapshots *snapshot.Store
+	dir       string
+}
 
 // Persist implements raft.FSMSnapshot.
 func (c *checkpoint) Persist(sink raft.SnapshotSink) error {
@@ -146,4 +148,4 @@ func (c *checkpoint) Persist(sink raft.SnapshotSink) error {
 }
 
 // Release implements raft.FSMSnapshot.
-func (c *checkpoint) Release() { os.RemoveAll(c.dir) }
+func (c *checkpoint) Release() { c.snapshots.Discard(c.dir) }

@@ -31,7 +31,7 @@ type Node struct {
 	disk     *stall
 
 	// Raft.
-	stores     *raftStores
+	stores     *RaftStores
 	snapshots  *snapshot.Store
 	transport  *transport
 	raft       *raft.Raft

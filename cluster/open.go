@@ -69,7 +69,7 @@ func (n *Node) identify(context.Context) (err error) {
 }
 
 func (n *Node) openState(context.Context) (err error) {
-	if n.store, err = fsm.Open(fsm.Config{Dir: n.home.state()}); err != nil {
+	if n.store, err = fsm.Open(fsm.Config{Dir: n.home.state(), FS: n.cfg.Disk.FS()}); err != nil {
 		return err
 	}
 	n.progress = newProgress(n.store.Applied())
@@ -77,10 +77,10 @@ func (n *Node) openState(context.Context) (err error) {
 }
 
 func (n *Node) openLog(context.Context) (err error) {
-	if n.stores, err = openRaftStores(n.home.raft(), n.cfg.LogStore, n.logger); err != nil {
+	if n.stores, err = n.cfg.Disk.OpenLog(n.home.raft()); err != nil {
 		return err
 	}
-	n.snapshots, err = snapshot.Open(n.home.snapshots(), n.logger)
+	n.snapshots, err = snapshot.Open(n.cfg.Disk.FS(), n.home.snapshots(), n.logger)
 	return err
 }
 
@@ -91,7 +91,7 @@ func (n *Node) recover(context.Context) error {
 	if err != nil {
 		return err
 	}
-	last, err := n.stores.logs.LastIndex()
+	last, err := n.stores.Logs.LastIndex()
 	if err != nil {
 		return fmt.Errorf("reading the Raft log: %w", err)
 	}
@@ -197,7 +197,7 @@ func (n *Node) startRaft(context.Context) error {
 		Resolved:    n.metrics.resolved,
 	})
 	guard := &guard{disk: n.disk, fail: n.fail, isolated: n.isolated}
-	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{LogStore: n.stores.logs, guard: guard})
+	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{LogStore: n.stores.Logs, guard: guard})
 	if err != nil {
 		return fmt.Errorf("caching the Raft log: %w", err)
 	}
@@ -209,7 +209,7 @@ func (n *Node) startRaft(context.Context) error {
 		observe:   n.queue.Observe,
 		fail:      n.fail,
 	}
-	stable := &guardedStable{StableStore: n.stores.stable, guard: guard}
+	stable := &guardedStable{StableStore: n.stores.Stable, guard: guard}
 	n.raft, err = raft.NewRaft(n.raftConfig(), machine, logs, stable, n.snapshots, n.transport)
 	if err != nil {
 		return fmt.Errorf("starting Raft: %w", err)

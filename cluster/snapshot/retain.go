@@ -2,8 +2,6 @@ package snapshot
 
 import (
 	"io"
-	"os"
-	"path/filepath"
 	"sync"
 )
 
@@ -57,11 +55,11 @@ func (s *Store) reap() {
 
 // remove takes the name away first, so that a crash leaves no half snapshot.
 func (s *Store) remove(id string) error {
-	doomed := filepath.Join(s.dir, unfinished+"old-"+id)
-	if err := os.Rename(filepath.Join(s.dir, id), doomed); err != nil {
+	doomed := s.fs.PathJoin(s.dir, unfinished+"old-"+id)
+	if err := s.fs.Rename(s.fs.PathJoin(s.dir, id), doomed); err != nil {
 		return err
 	}
-	return os.RemoveAll(doomed)
+	return s.fs.RemoveAll(doomed)
 }
 
 // counter counts what is written to it.

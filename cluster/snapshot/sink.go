@@ -3,12 +3,10 @@ package snapshot
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 
-	"github.com/cofre-kms/cofre/cluster/durable"
 	"github.com/cofre-kms/cofre/fsm"
 )
 
@@ -33,7 +31,7 @@ func (m *meta) raft(id string) *raft.SnapshotMeta {
 }
 
 func (s *Store) read(id string) (*meta, error) {
-	b, err := os.ReadFile(filepath.Join(s.dir, id, metaFile))
+	b, err := s.readFile(s.fs.PathJoin(s.dir, id, metaFile))
 	if err != nil {
 		return nil, fmt.Errorf("reading a snapshot's metadata: %w", err)
 	}
@@ -51,7 +49,7 @@ type Sink struct {
 	id     string
 	dir    string
 	meta   meta
-	stream *os.File // nil until something is written
+	stream vfs.File // nil until something is written
 }
 
 // ID implements raft.SnapshotSink.
@@ -60,7 +58,7 @@ func (k *Sink) ID() string { return k.id }
 // Write implements raft.SnapshotSink: it takes what a leader sends.
 func (k *Sink) Write(p []byte) (int, error) {
 	if k.stream == nil {
-		file, err := os.OpenFile(filepath.Join(k.dir, streamFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err := k.store.fs.Create(k.store.fs.PathJoin(k.dir, streamFile), vfs.WriteCategoryUnspecified)
 		if err != nil {
 			return 0, fmt.Errorf("receiving a snapshot: %w", err)
 		}
@@ -71,7 +69,7 @@ func (k *Sink) Write(p []byte) (int, error) {
 
 // Adopt moves a durable checkpoint at a Scratch path into the snapshot.
 func (k *Sink) Adopt(checkpoint string) error {
-	if err := os.Rename(checkpoint, filepath.Join(k.dir, stateDir)); err != nil {
+	if err := k.store.fs.Rename(checkpoint, k.store.fs.PathJoin(k.dir, stateDir)); err != nil {
 		return fmt.Errorf("adopting a checkpoint: %w", err)
 	}
 	return nil
@@ -97,19 +95,19 @@ func (k *Sink) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(filepath.Join(k.dir, metaFile), b, 0o600); err != nil {
+	if err := k.store.writeFile(k.store.fs.PathJoin(k.dir, metaFile), b); err != nil {
 		return err
 	}
 	// The content is written; a crash before the rename leaves an unfinished
 	// snapshot, which Open removes.
-	if err := durable.SyncDir(k.dir); err != nil {
+	if err := k.store.syncDir(k.dir); err != nil {
 		return err
 	}
-	if err := os.Rename(k.dir, filepath.Join(k.store.dir, k.id)); err != nil {
+	if err := k.store.fs.Rename(k.dir, k.store.fs.PathJoin(k.store.dir, k.id)); err != nil {
 		return err
 	}
 	// The name is there; until it is durable Raft keeps its log.
-	return durable.SyncDir(k.store.dir)
+	return k.store.syncDir(k.store.dir)
 }
 
 // Cancel implements raft.SnapshotSink.
@@ -117,5 +115,5 @@ func (k *Sink) Cancel() error {
 	if k.stream != nil {
 		k.stream.Close() // it goes away below; a second close does no harm
 	}
-	return os.RemoveAll(k.dir)
+	return k.store.fs.RemoveAll(k.dir)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
@@ -41,7 +42,7 @@ func newReplica(t *testing.T) *replica {
 
 func (r *replica) reopen() {
 	r.t.Helper()
-	s, err := Open(r.dir, hclog.NewNullLogger())
+	s, err := Open(vfs.Default, r.dir, hclog.NewNullLogger())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ package snapshot
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -43,6 +41,7 @@ const (
 
 // Store implements raft.SnapshotStore. It is safe for concurrent use.
 type Store struct {
+	fs     vfs.FS
 	dir    string
 	logger hclog.Logger
 
@@ -53,15 +52,20 @@ type Store struct {
 
 // Open opens or makes the store in a directory of its own and removes what a
 // crash left unfinished.
-func Open(dir string, logger hclog.Logger) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func Open(fs vfs.FS, dir string, logger hclog.Logger) (*Store, error) {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the snapshot directory: %w", err)
 	}
 	s := &Store{
+		fs:      fs,
 		dir:     dir,
 		logger:  logger,
 		readers: make(map[string]int),
 		serial:  uint64(time.Now().UnixNano()),
+	}
+	// A snapshot is no more durable than the name of the directory that it is in.
+	if err := s.syncDir(fs.PathDir(dir)); err != nil {
+		return nil, fmt.Errorf("making the snapshot directory: %w", err)
 	}
 	names, err := s.names()
 	if err != nil {
@@ -69,7 +73,7 @@ func Open(dir string, logger hclog.Logger) (*Store, error) {
 	}
 	for _, name := range names {
 		if strings.HasPrefix(name, unfinished) {
-			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			if err := fs.RemoveAll(fs.PathJoin(dir, name)); err != nil {
 				return nil, fmt.Errorf("removing an unfinished snapshot: %w", err)
 			}
 		}
@@ -83,8 +87,12 @@ func (s *Store) Scratch() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serial++
-	return filepath.Join(s.dir, fmt.Sprintf("%s%d", unfinished, s.serial))
+	return s.fs.PathJoin(s.dir, fmt.Sprintf("%s%d", unfinished, s.serial))
 }
+
+// Discard removes what a checkpoint that nobody adopted has left at a Scratch
+// path. What stays is removed by the next Open.
+func (s *Store) Discard(scratch string) { _ = s.fs.RemoveAll(scratch) }
 
 // Create implements raft.SnapshotStore.
 func (s *Store) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
@@ -100,8 +108,8 @@ func (s *Store) Create(version raft.SnapshotVersion, index, term uint64, configu
 			ConfigurationIndex: configurationIndex,
 		},
 	}
-	sink.id = fmt.Sprintf("%020d-%020d%s", index, term, strings.TrimPrefix(filepath.Base(sink.dir), "tmp"))
-	if err := os.Mkdir(sink.dir, 0o700); err != nil {
+	sink.id = fmt.Sprintf("%020d-%020d%s", index, term, strings.TrimPrefix(s.fs.PathBase(sink.dir), "tmp"))
+	if err := s.fs.MkdirAll(sink.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("beginning a snapshot: %w", err)
 	}
 	return sink, nil
@@ -170,7 +178,7 @@ func (s *Store) open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 		return nil, nil, err
 	}
 	m := stored.raft(id)
-	if file, err := os.Open(filepath.Join(s.dir, id, streamFile)); err == nil {
+	if file, err := s.fs.Open(s.fs.PathJoin(s.dir, id, streamFile)); err == nil {
 		info, err := file.Stat()
 		if err != nil {
 			file.Close()
@@ -179,25 +187,21 @@ func (s *Store) open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 		m.Size = info.Size()
 		return m, file, nil
 	}
-	state := filepath.Join(s.dir, id, stateDir)
+	state := s.fs.PathJoin(s.dir, id, stateDir)
 	var size counter
-	if err := fsm.WriteCheckpoint(vfs.Default, state, &size); err != nil {
+	if err := fsm.WriteCheckpoint(s.fs, state, &size); err != nil {
 		return nil, nil, err
 	}
 	m.Size = int64(size)
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(fsm.WriteCheckpoint(vfs.Default, state, w)) }()
+	go func() { w.CloseWithError(fsm.WriteCheckpoint(s.fs, state, w)) }()
 	return m, r, nil
 }
 
 func (s *Store) names() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
+	names, err := s.fs.List(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing snapshots: %w", err)
-	}
-	names := make([]string, len(entries))
-	for i, entry := range entries {
-		names[i] = entry.Name()
 	}
 	return names, nil
 }
