@@ -51,8 +51,7 @@ func (l *guardedLog) StoreLog(log *raft.Log) error { return l.StoreLogs([]*raft.
 
 // StoreLogs implements raft.LogStore.
 func (l *guardedLog) StoreLogs(logs []*raft.Log) error {
-	l.guard.disk.begin()
-	defer l.guard.disk.end()
+	defer l.guard.disk.begin()()
 	return l.guard.check("appending to the Raft log", l.LogStore.StoreLogs(logs))
 }
 
@@ -95,15 +94,13 @@ type guardedStable struct {
 
 // Set implements raft.StableStore.
 func (s *guardedStable) Set(key, value []byte) error {
-	s.guard.disk.begin()
-	defer s.guard.disk.end()
+	defer s.guard.disk.begin()()
 	return s.guard.check("storing Raft's vote", s.StableStore.Set(key, value))
 }
 
 // SetUint64 implements raft.StableStore.
 func (s *guardedStable) SetUint64(key []byte, value uint64) error {
-	s.guard.disk.begin()
-	defer s.guard.disk.end()
+	defer s.guard.disk.begin()()
 	_ = s.guard.check("storing Raft's term", s.StableStore.SetUint64(key, value))
 	return nil
 }

@@ -33,8 +33,7 @@ func (m *machine) Apply(log *raft.Log) any { return m.ApplyBatch([]*raft.Log{log
 // ApplyBatch implements raft.BatchingFSM. Each answer is an fsm.Result, or an
 // error after which nobody knows what was applied here.
 func (m *machine) ApplyBatch(logs []*raft.Log) []any {
-	m.disk.begin()
-	defer m.disk.end()
+	defer m.disk.begin()()
 	answers := make([]any, len(logs))
 	for from := 0; from < len(logs) && m.failed == nil; {
 		to := from
@@ -107,8 +106,7 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	if m.seen < m.store.Applied() {
 		return nil, raft.ErrNothingNewToSnapshot
 	}
-	m.disk.begin()
-	defer m.disk.end()
+	defer m.disk.begin()()
 	dir := m.snapshots.Scratch()
 	if _, err := m.store.Checkpoint(dir); err != nil {
 		return nil, fmt.Errorf("making a checkpoint: %w", err)

@@ -45,7 +45,7 @@ func newNode(cfg Config) *Node {
 		home:       home{cfg.DataDir},
 		logger:     cfg.Logger.Named("cluster"),
 		fate:       newFate(),
-		disk:       &stall{limit: cfg.Timing.Stall},
+		disk:       newStall(cfg.Timing.Stall),
 		leadership: newLeadership(),
 		proposals:  newProposals(),
 		isolated:   make(chan struct{}),
