@@ -26,7 +26,7 @@ type cache struct {
 
 const (
 	cacheShards = 64
-	// cacheUnit is how many bytes of a value count as one record.
+	// cacheUnit is how many bytes of a key and its value count as one record.
 	cacheUnit = 1 << 10
 )
 
@@ -50,11 +50,14 @@ type cacheEntry struct {
 	prev, next *cacheEntry
 }
 
+// units is what an entry takes of the capacity. The key counts as well: one of a
+// record that is absent may be whatever a stranger has asked for.
 func (e *cacheEntry) units() int {
-	if e.record == nil {
-		return 1
+	size := len(e.key)
+	if e.record != nil {
+		size += len(e.record.Value)
 	}
-	return 1 + len(e.record.Value)/cacheUnit
+	return 1 + size/cacheUnit
 }
 
 func newCache(records int) *cache {
