@@ -72,9 +72,16 @@ func (a *authenticator) authenticate(ctx context.Context, r *http.Request, servi
 	return &caller{claim: claim, key: key}, nil
 }
 
+// maxAccessKeyID is the longest access key id (AccessKey, IAM API reference). A
+// longer one is not looked up: it is a stranger's text.
+const maxAccessKeyID = 128
+
 // find finds an active access key. One that this node does not know may have
 // been made a moment ago elsewhere: the node catches up before it says no.
 func (a *authenticator) find(ctx context.Context, id string) (*state.AccessKey, fsm.Rev, error) {
+	if len(id) > maxAccessKeyID {
+		return nil, 0, nil
+	}
 	key, rev, err := state.AccessKeys.Peek(a.node.View(), id)
 	if err != nil || key != nil && key.Active {
 		return key, rev, err

@@ -329,6 +329,9 @@ func TestUnauthenticatedLeavesNoRecord(t *testing.T) {
 			return r
 		}, "MissingAuthenticationTokenException", 0},
 		{"unknown", func() *http.Request { return f.sign(t, stranger, "TrentService.Echo", "{}") }, "UnrecognizedClientException", 1},
+		{"too long to be one", func() *http.Request {
+			return f.sign(t, &identity.Credentials{AccessKeyID: strings.Repeat("A", 129)}, "TrentService.Echo", "{}")
+		}, "UnrecognizedClientException", 0},
 		{"changed", func() *http.Request {
 			r := f.sign(t, f.root, "TrentService.Echo", "{}")
 			r.Header.Set("X-Amz-Target", "TrentService.Run")
