@@ -92,6 +92,25 @@ func (t *Txn) guard(key Key, rev Rev) {
 	t.reads = append(t.reads, Read{Key: key, Rev: rev})
 }
 
+// Holds says whether every record that was read is still at its revision in a
+// view: whether what was decided by them is true of the state that the view shows.
+func (t *Txn) Holds(view View) (bool, error) {
+	for _, r := range t.reads {
+		rec, err := view.Get(r.Key)
+		if err != nil {
+			return false, err
+		}
+		var rev Rev
+		if rec != nil {
+			rev = rec.Rev
+		}
+		if rev != r.Rev {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // Put writes a record. A record that was not read is written whatever it holds.
 func (t *Txn) Put(key Key, value []byte) {
 	if value == nil {

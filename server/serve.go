@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/record"
@@ -94,7 +95,9 @@ func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, e
 	op, request := decode(x)
 	var response any
 	var refusal *call.Error
+	var committed *fsm.Txn
 	index, err := s.node.Transact(ctx, who.key.AccountID, func(tx *fsm.Txn) error {
+		committed = tx
 		principal, err := s.auth.confirm(tx, who)
 		if err != nil {
 			return err
@@ -113,7 +116,29 @@ func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, e
 		if err := s.node.Wait(ctx, index); err != nil {
 			return nil, err
 		}
-		return later(s.node.View())
+		return s.conclude(committed, later)
+	}
+	return response, nil
+}
+
+// errRevoked is returned when a list was read after something had changed that
+// allowed it.
+var errRevoked = fmt.Errorf("server: the right to a list changed while it was read: %w", cluster.ErrContention)
+
+// conclude answers a call by what its node has applied by now, which may be more
+// than the transaction: entries that come after a change by which the caller may
+// see nothing any more. Then the client is told to come again, and refused.
+func (s *Server) conclude(tx *fsm.Txn, later call.Later) (any, error) {
+	response, err := later(s.node.View())
+	if err != nil {
+		return nil, err
+	}
+	holds, err := tx.Holds(s.node.View()) // reads go forward: it held when the list was read
+	if err == nil && !holds {
+		err = errRevoked
+	}
+	if err != nil {
+		return nil, err
 	}
 	return response, nil
 }

@@ -190,6 +190,32 @@ func TestLaterSeesTheCommit(t *testing.T) {
 	}
 }
 
+// TestLaterIsNotToldToWhoMayNotKnow: a list that is read after the caller's
+// access key was deactivated may hold what came after that.
+func TestLaterIsNotToldToWhoMayNotKnow(t *testing.T) {
+	f := newFixture(t)
+	f.run = func(context.Context, *fsm.Txn, *call.Call, *request) (any, error) {
+		return call.Later(func(fsm.View) (any, error) {
+			_, err := f.node.Transact(context.Background(), "", func(tx *fsm.Txn) error {
+				key, err := state.AccessKeys.Get(tx, f.root.AccessKeyID)
+				if err != nil {
+					return err
+				}
+				changed := *key
+				changed.Active = false
+				return state.AccessKeys.Put(tx, &changed, changed.ID)
+			})
+			return &request{KeyID: "made since"}, err
+		}), nil
+	}
+	if a := f.do(t, "Run", `{"KeyID":"k"}`); a.Type != "ThrottlingException" || strings.Contains(a.body, "made since") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := f.do(t, "Run", `{"KeyID":"k"}`); a.Type != "UnrecognizedClientException" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestConflictsRunTheOperationAgain(t *testing.T) {
 	f := newFixture(t)
 	runs := 0

@@ -72,7 +72,9 @@ type Operation struct {
 
 // Later answers a call after its record is committed, from a state that includes
 // it: how lists, which span more keys than a transaction can guard, are
-// linearizable all the same.
+// linearizable all the same. It is not told to the client unless what the
+// transaction read still holds when the answer has been read, so the operation
+// does not write what it reads.
 type Later func(view fsm.View) (response any, err error)
 
 // Bind makes an operation of a typed method.
