@@ -22,19 +22,21 @@ func (n *Node) Close(ctx context.Context) error {
 	return n.release()
 }
 
-// handOver asks Raft to make another member leader and returns when it is, or
-// when that has failed.
+// handOver asks Raft to make another member leader, and waits until it is one or
+// the attempt has failed. Raft's own answer is not waited for: it never comes
+// where Raft stops first.
 func (n *Node) handOver(ctx context.Context) {
-	if leading, _ := n.leadership.leading(); !leading || n.voters() < 2 {
+	leading, lost := n.leadership.leading()
+	if !leading || n.voters() < 2 {
 		return
 	}
-	done := make(chan error, 1)
-	go func() { done <- n.raft.LeadershipTransfer().Error() }()
+	n.raft.LeadershipTransfer()
+	timeout := time.NewTimer(2 * n.cfg.Timing.Election) // Raft gives up after one
+	defer timeout.Stop()
 	select {
-	case err := <-done:
-		if err != nil {
-			n.logger.Warn("cannot hand leadership over", "error", err)
-		}
+	case <-lost:
+	case <-timeout.C:
+		n.logger.Warn("cannot hand leadership over")
 	case <-ctx.Done():
 	}
 }

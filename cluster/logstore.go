@@ -13,7 +13,6 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
 
 	"github.com/cofre-kms/cofre/cluster/durable"
@@ -108,14 +107,14 @@ func (f files) connect(dir string) (*RaftStores, error) {
 	}
 	stores := &RaftStores{Logs: bolt, Stable: bolt, Closers: []io.Closer{bolt}}
 	if f.kind == LogStoreWAL {
-		// raft-wal v0.4.0 does not close its metadata, so it is ours to close.
-		meta := new(metadb.BoltMetaDB)
-		log, err := wal.Open(filepath.Join(dir, walDir), wal.WithLogger(f.logger.Named("wal")), wal.WithMetaStore(meta))
+		// Before v0.4.2, raft-wal could not read a log again whose tail had been cut
+		// off by a new leader (hashicorp/raft-wal#31), and never let go of its lock.
+		log, err := wal.Open(filepath.Join(dir, walDir), wal.WithLogger(f.logger.Named("wal")))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("opening the Raft log: %w", err), meta.Close(), stores.Close())
+			return nil, errors.Join(fmt.Errorf("opening the Raft log: %w", err), stores.Close())
 		}
 		stores.Logs = log
-		stores.Closers = append(stores.Closers, log, meta)
+		stores.Closers = append(stores.Closers, log)
 	}
 	return stores, nil
 }
