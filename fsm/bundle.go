@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
@@ -82,7 +81,7 @@ func (s *state) events(from, to int64, fn func(position int64, event []byte) (bo
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer closeInto(&err, it)
 	from = max(from, 0)
 	ok := it.SeekLT(appendEventKey(nil, from+1)) || it.First()
 	for more := true; ok && more; ok = it.Next() {

@@ -20,7 +20,7 @@ func (s *Store) Checkpoint(dir string) (status Status, err error) {
 		if err = st.checkpoint(dir); err != nil {
 			return err
 		}
-		if status, err = checkpointStatus(s.cfg.FS, dir); err != nil {
+		if status, err = inspect(s.cfg.FS, dir); err != nil {
 			return errors.Join(err, s.cfg.FS.RemoveAll(dir))
 		}
 		return nil
@@ -45,68 +45,76 @@ func (s *state) checkpoint(dir string) error {
 	})
 }
 
-// checkpointStatus reads the meta record of a copy.
-func checkpointStatus(fs vfs.FS, dir string) (status Status, err error) {
+// inspect opens a database for reading only, checks it as Open does, and answers
+// what it holds.
+func inspect(fs vfs.FS, folder string) (Status, error) {
 	blocks := pebble.NewCache(1 << 20)
 	defer blocks.Unref()
 	f := newFailure()
 	opts := engineOptions(fs, blocks, f)
 	opts.ReadOnly = true
-	err = f.run(func() error {
-		db, err := pebble.Open(dir, opts)
-		if err != nil {
-			return err
-		}
-		status, err = readMeta(db)
-		return errors.Join(err, db.Close())
-	})
-	return status, err
+	st, err := openState(folder, opts, f, 0)
+	if err != nil {
+		return Status{}, err
+	}
+	st.release()
+	return st.tip.Load().status, st.abandon()
 }
 
 // Restore replaces the state by a stream of WriteCheckpoint. It checks the
 // stream whole before it gives the old state up; a crash at any point leaves
 // the old state or the new one. Readers that have begun finish on the old state.
-// An error leaves the old state in use, and wraps ErrStream where the stream is to
-// blame.
+// An error that wraps ErrStream, or any other with which Err is still nil, leaves
+// the old state in use.
 func (s *Store) Restore(r io.Reader) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	old, err := s.acquire()
+	err := s.read(func(old *state) error {
+		if err := old.failure.get(); err != nil {
+			return err
+		}
+		if err := s.receive(r); err != nil {
+			return errors.Join(err, s.dir.discard())
+		}
+		// The new state is whole and durable beside the old one, and not in use.
+		if err := s.replace(old); err != nil {
+			// Which one is in use now the next Open finds out.
+			old.failure.set(err)
+			return old.failure.get()
+		}
+		return nil
+	})
 	if err != nil {
+		return fmt.Errorf("restoring the state: %w", err)
+	}
+	return nil
+}
+
+// receive makes the database that a stream holds.
+func (s *Store) receive(r io.Reader) error {
+	if err := s.dir.discard(); err != nil {
 		return err
 	}
-	defer old.release()
-	if err := old.failure.get(); err != nil {
+	if err := receiveCheckpoint(s.cfg.FS, s.dir.incoming(), r); err != nil {
 		return err
 	}
-	number := s.dir.current + 1
-	next, err := s.receive(number, r)
-	if err != nil {
-		return fmt.Errorf("restoring the state: %w", errors.Join(err, s.cfg.FS.RemoveAll(s.dir.folder(number))))
+	_, err := inspect(s.cfg.FS, s.dir.incoming())
+	return err
+}
+
+// replace takes the received database into use. A crash before its folder has
+// been renamed leaves the old one in use.
+func (s *Store) replace(old *state) error {
+	if err := s.dir.adopt(); err != nil {
+		return err
 	}
-	// The new state is whole and durable beside the old one. A crash here leaves
-	// the old one in use.
-	if err := s.dir.use(number); err != nil {
-		// Either may be in use now, and nobody knows until the next Open.
-		old.failure.set(err)
-		next.abandon()
-		return fmt.Errorf("restoring the state: %w", old.failure.get())
+	next, err := s.openState()
+	if err != nil {
+		return err
 	}
 	s.current.Store(next)
 	s.retire(old)
 	return nil
-}
-
-// receive opens the database that a stream holds in the folder of a number.
-func (s *Store) receive(number uint64, r io.Reader) (*state, error) {
-	folder := s.dir.folder(number)
-	if err := s.cfg.FS.RemoveAll(folder); err != nil {
-		return nil, err
-	}
-	if err := receiveCheckpoint(s.cfg.FS, folder, r); err != nil {
-		return nil, err
-	}
-	return s.openState(folder)
 }
 
 // retire closes a state when its last reader has let go, and removes it. What

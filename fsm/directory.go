@@ -13,27 +13,28 @@ import (
 
 // directory is the directory that a store owns:
 //
-//	CURRENT        the name of the folder in use
 //	LOCK           held while the store is open
-//	state-000007   a Pebble database
+//	state-000007   a Pebble database; the highest number is in use
+//	incoming       one in the making
 //
-// A restored database is made beside the one in use and becomes it when CURRENT
-// is renamed over: a crash before that leaves the old one, after it the new one,
-// and the next Open removes whichever is not in use.
+// A database is made in incoming, and gets its number by a rename when it is
+// whole and durable. A crash before that leaves the one in use, a crash after it
+// the new one, and the next Open removes the rest.
 type directory struct {
-	fs      vfs.FS
-	path    string
-	lock    io.Closer
-	current uint64 // number of the folder in use
+	fs     vfs.FS
+	path   string
+	lock   io.Closer
+	number uint64 // of the database in use; 0: there is none yet
 }
 
 const (
-	currentName = "CURRENT"
-	lockName    = "LOCK"
-	statePrefix = "state-"
+	lockName     = "LOCK"
+	incomingName = "incoming"
+	statePrefix  = "state-"
 )
 
-// openDirectory opens or makes a directory and locks it.
+// openDirectory opens or makes a directory, locks it and removes what an earlier
+// process has left in it.
 func openDirectory(fs vfs.FS, path string) (*directory, error) {
 	d := &directory{fs: fs, path: path}
 	if err := d.make(); err != nil {
@@ -44,8 +45,8 @@ func openDirectory(fs vfs.FS, path string) (*directory, error) {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
 	d.lock = lock
-	if err := d.locate(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+	if err := d.clean(); err != nil {
+		return nil, errors.Join(fmt.Errorf("cleaning %s: %w", path, err), lock.Close())
 	}
 	return d, nil
 }
@@ -76,116 +77,76 @@ func (d *directory) make() error {
 	return nil
 }
 
-// locate reads CURRENT. A new directory gets one before anything else, so that
-// databases without it are never taken for leftovers of a first start.
-func (d *directory) locate() error {
-	b, err := readFile(d.fs, d.fs.PathJoin(d.path, currentName))
-	if err == nil {
-		d.current, err = folderNumber(strings.TrimSuffix(string(b), "\n"))
-		return err
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading %s: %w", currentName, err)
-	}
-	folders, err := d.folders()
+// clean finds the database in use and removes the others.
+func (d *directory) clean() error {
+	names, err := d.fs.List(d.path)
 	if err != nil {
 		return err
 	}
-	if len(folders) > 0 {
-		return fmt.Errorf("%w: %s has databases and no %s", errCorrupt, d.path, currentName)
+	for _, name := range names {
+		d.number = max(d.number, folderNumber(name))
 	}
-	return d.use(1)
+	for _, name := range names {
+		if n := folderNumber(name); name != incomingName && (n == 0 || n == d.number) {
+			continue
+		}
+		if err := d.fs.RemoveAll(d.fs.PathJoin(d.path, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // folder is the path of the database of a number.
-func (d *directory) folder(n uint64) string {
-	return d.fs.PathJoin(d.path, fmt.Sprintf("%s%06d", statePrefix, n))
+func (d *directory) folder(number uint64) string {
+	return d.fs.PathJoin(d.path, fmt.Sprintf("%s%06d", statePrefix, number))
 }
 
-func folderNumber(name string) (uint64, error) {
+// folderNumber is the number of a database by its folder's name, 0 for others.
+func folderNumber(name string) uint64 {
 	digits, ok := strings.CutPrefix(name, statePrefix)
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if !ok || err != nil {
-		return 0, fmt.Errorf("%w: %q is not a database's name", errCorrupt, name)
+	if !ok {
+		return 0
 	}
-	return n, nil
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
-// use makes the database of a number the one in use. After an error either may
-// be the one.
-func (d *directory) use(n uint64) error {
-	path := d.fs.PathJoin(d.path, currentName)
-	err := writeFile(d.fs, path+".new", []byte(d.fs.PathBase(d.folder(n))+"\n"))
-	if err == nil {
-		err = d.fs.Rename(path+".new", path)
-	}
+// incoming is the path at which a database is made.
+func (d *directory) incoming() string { return d.fs.PathJoin(d.path, incomingName) }
+
+// discard removes what is in the making.
+func (d *directory) discard() error { return d.fs.RemoveAll(d.incoming()) }
+
+// adopt makes the database in incoming, which is whole and durable, the one in
+// use. After an error either may be the one.
+func (d *directory) adopt() error {
+	err := d.fs.Rename(d.incoming(), d.folder(d.number+1))
 	if err == nil {
 		err = syncDir(d.fs, d.path)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", currentName, err)
+		return fmt.Errorf("taking a database into use: %w", err)
 	}
-	d.current = n
+	d.number++
 	return nil
 }
 
-// clean removes the databases that are not in use.
-func (d *directory) clean() error {
-	folders, err := d.folders()
-	if err != nil {
-		return err
-	}
-	for _, n := range folders {
-		if n == d.current {
-			continue
-		}
-		if err := d.fs.RemoveAll(d.folder(n)); err != nil {
-			return fmt.Errorf("removing an old state: %w", err)
-		}
-	}
-	return nil
-}
-
-func (d *directory) folders() (numbers []uint64, err error) {
-	names, err := d.fs.List(d.path)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if n, err := folderNumber(name); err == nil {
-			numbers = append(numbers, n)
-		}
-	}
-	return numbers, nil
-}
-
-func readFile(fs vfs.FS, path string) ([]byte, error) {
-	f, err := fs.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	return b, errors.Join(err, f.Close())
-}
-
-// writeFile makes a file and its bytes durable, but not its name: sync the
-// directory after it.
-func writeFile(fs vfs.FS, path string, b []byte) error {
-	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func syncDir(fs vfs.FS, path string) error {
+func syncDir(fs vfs.FS, path string) (err error) {
 	f, err := fs.OpenDir(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	defer closeInto(&err, f)
+	return f.Sync()
+}
+
+// closeInto closes c, for its error where there is no other.
+func closeInto(err *error, c io.Closer) {
+	if e := c.Close(); *err == nil {
+		*err = e
+	}
 }

@@ -50,9 +50,10 @@ func engineOptions(fs vfs.FS, cache *pebble.Cache, f *failure) *pebble.Options {
 // here: the store fails, each later call answers the error, and the replica's
 // owner decides how the process goes down.
 type failure struct {
-	once sync.Once
-	err  error         // written before done is closed
-	done chan struct{} // closed by the first failure
+	once    sync.Once
+	err     error          // written before done is closed
+	done    chan struct{}  // closed by the first failure
+	running sync.WaitGroup // what run has begun and may have left behind
 }
 
 func newFailure() *failure { return &failure{done: make(chan struct{})} }
@@ -82,7 +83,7 @@ func (f *failure) run(fn func() error) error {
 		return err
 	}
 	ran := make(chan error, 1)
-	go func() { ran <- fn() }()
+	f.running.Go(func() { ran <- fn() })
 	select {
 	case err := <-ran:
 		return err

@@ -66,7 +66,7 @@ func newCrew(t *rapid.T) *crew {
 }
 
 func openQuick(t *rapid.T, fs vfs.FS) *fsm.Store {
-	s, err := fsm.Open(fsm.Config{Dir: "/data/state", FS: fs, CacheBytes: 1 << 20, CacheRecords: 256})
+	s, err := tryOpen(fs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ func openState(folder string, opts *pebble.Options, f *failure, records int) (*s
 	s.scratch.init()
 	s.refs.Store(1)
 	if err := s.recover(); err != nil {
+		s.release()
 		return nil, errors.Join(err, s.abandon())
 	}
 	return s, nil
@@ -102,7 +103,7 @@ func (s *state) release() {
 	}
 }
 
-// close flushes and closes the database.
+// close flushes and closes the database, after the store has let go of it.
 func (s *state) close() error {
 	if s.failure.get() != nil {
 		return s.abandon()
@@ -110,11 +111,16 @@ func (s *state) close() error {
 	return errors.Join(s.failure.run(s.db.Flush), s.abandon())
 }
 
-// abandon closes the database without flushing. One that has failed may never
-// answer again: it is closed as far as that goes, and nobody waits.
+// abandon closes the database without flushing, after the store has let go of it.
+// One that has failed is closed when nothing is at work on it any more, if ever,
+// and nobody waits for that: the process has to end.
 func (s *state) abandon() error {
 	if err := s.failure.get(); err != nil {
-		go s.db.Close()
+		go func() {
+			<-s.idle
+			s.failure.running.Wait()
+			s.db.Close()
+		}()
 		return err
 	}
 	return s.failure.run(s.db.Close)
@@ -167,7 +173,7 @@ func (s *state) scan(prefix, after Key, fn func(Key, *Record) (bool, error)) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer closeInto(&err, it)
 	for ok := it.First(); ok; ok = it.Next() {
 		stored, err := it.ValueAndErr()
 		if err != nil {
@@ -205,7 +211,7 @@ func each(db *pebble.DB, prefix []byte, fn func(key, value []byte) error) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer closeInto(&err, it)
 	for ok := it.First(); ok; ok = it.Next() {
 		value, err := it.ValueAndErr()
 		if err != nil {

@@ -32,9 +32,10 @@ type Store struct {
 	current  atomic.Pointer[state]
 	retiring sync.WaitGroup // states that Restore has replaced
 
-	applying sync.Mutex // held by Apply, Skip, Restore and Close; guards what follows
+	closed atomic.Bool
+
+	applying sync.Mutex // held by Apply, Skip and Restore; guards what follows
 	dir      *directory
-	closed   bool
 }
 
 // Status is what a replica can be compared by: equal Applied means that all
@@ -76,9 +77,12 @@ func (s *Store) open() (err error) {
 	if s.dir, err = openDirectory(s.cfg.FS, s.cfg.Dir); err != nil {
 		return err
 	}
-	st, err := s.openState(s.dir.folder(s.dir.current))
+	var st *state
+	if s.dir.number == 0 {
+		err = s.makeState()
+	}
 	if err == nil {
-		err = s.dir.clean()
+		st, err = s.openState()
 	}
 	if err != nil {
 		return errors.Join(err, s.dir.lock.Close())
@@ -87,24 +91,45 @@ func (s *Store) open() (err error) {
 	return nil
 }
 
-func (s *Store) openState(folder string) (*state, error) {
+// makeState makes the first database, empty.
+func (s *Store) makeState() error {
 	f := newFailure()
-	return openState(folder, engineOptions(s.cfg.FS, s.blocks, f), f, s.cfg.CacheRecords)
+	st, err := openState(s.dir.incoming(), engineOptions(s.cfg.FS, s.blocks, f), f, s.cfg.CacheRecords)
+	if err != nil {
+		return err
+	}
+	st.release()
+	if err := st.close(); err != nil {
+		return err
+	}
+	return s.dir.adopt()
 }
 
-// Close waits for readers, flushes and closes the store. Every later call on it
-// answers ErrClosed.
+// openState opens the database in use.
+func (s *Store) openState() (*state, error) {
+	f := newFailure()
+	opts := engineOptions(s.cfg.FS, s.blocks, f)
+	opts.ErrorIfNotExists = true
+	return openState(s.dir.folder(s.dir.number), opts, f, s.cfg.CacheRecords)
+}
+
+// Close lets no more readers begin, waits for those that have, flushes and closes
+// the store. A reader must not call it. After an error the directory stays locked
+// while the process lives: the database may be at work on it yet.
 func (s *Store) Close() error {
 	s.applying.Lock()
-	defer s.applying.Unlock()
-	if s.closed {
+	if s.closed.Swap(true) {
+		s.applying.Unlock()
 		return ErrClosed
 	}
-	s.closed = true
 	st := s.current.Load()
 	st.release()
-	<-st.idle
-	s.retiring.Wait()
+	s.applying.Unlock()
+	select {
+	case <-st.idle:
+		s.retiring.Wait()
+	case <-st.failure.done: // who reads a database that has failed may never return
+	}
 	if err := st.close(); err != nil {
 		return fmt.Errorf("closing the state store: %w", err)
 	}
@@ -114,15 +139,12 @@ func (s *Store) Close() error {
 
 // acquire answers the current state with a reference to it.
 func (s *Store) acquire() (*state, error) {
-	for {
-		st := s.current.Load()
-		if st.acquire() {
+	for !s.closed.Load() {
+		if st := s.current.Load(); st.acquire() {
 			return st, nil
-		}
-		if s.current.Load() == st {
-			return nil, ErrClosed
-		}
+		} // else Restore has just replaced it
 	}
+	return nil, ErrClosed
 }
 
 // read calls fn with the current state, which is not closed before fn returns.

@@ -10,15 +10,6 @@ import (
 	"github.com/cofre-kms/cofre/fsm"
 )
 
-func open(t testing.TB, fs vfs.FS) *fsm.Store {
-	t.Helper()
-	s, err := fsm.Open(fsm.Config{Dir: "/db", FS: fs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func memFS() *vfs.MemFS { return vfs.NewMem() }
 
 func TestReopenFindsTheSameState(t *testing.T) {

@@ -68,7 +68,7 @@ func sendFile(fs vfs.FS, dir, name string, w *bufio.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer closeInto(&err, f)
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (v *receiver) name() (string, error) {
 	return string(name), nil
 }
 
-func (v *receiver) file(name string) error {
+func (v *receiver) file(name string) (err error) {
 	var header [8]byte
 	if err := v.read(header[:]); err != nil {
 		return err
@@ -175,11 +175,11 @@ func (v *receiver) file(name string) error {
 	if err != nil {
 		return err
 	}
-	err = v.copy(f, binary.BigEndian.Uint64(header[:]))
-	if err == nil {
-		err = f.Sync()
+	defer closeInto(&err, f)
+	if err := v.copy(f, binary.BigEndian.Uint64(header[:])); err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close())
+	return f.Sync()
 }
 
 func (v *receiver) copy(f vfs.File, size uint64) error {
