@@ -47,7 +47,6 @@ var table = []layer{
 	}},
 	{folder: "policy", never: append([]string{"os", "net", "math/rand", "crypto/rand", "time/tzdata"}, storage...)},
 	{folder: "internal/config", never: append([]string{"net/http"}, storage...)},
-	{folder: "internal/deps"},
 	{folder: "internal/imports"},
 	{folder: "bench"},
 	{folder: "test", may: []string{"cmd", "server", "cluster", "fsm", "hsm", "ledger", "policy", "internal"}},
