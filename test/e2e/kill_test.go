@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -12,11 +11,6 @@ import (
 
 	"github.com/cofre-kms/cofre/test/rig"
 )
-
-// errShort is returned while a count is below what is waited for.
-type errShort struct{ have, want int64 }
-
-func (e errShort) Error() string { return fmt.Sprintf("%d of %d", e.have, e.want) }
 
 // TestKillTheLeaderUnderLoad kills the leader again and again while clients call
 // all nodes. What was acknowledged must be there afterwards; that every answer

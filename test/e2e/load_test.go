@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -25,16 +26,32 @@ const (
 	loadInterval = 3 * time.Millisecond
 )
 
+// progress counts the calls of any kind that succeeded.
+type progress struct {
+	t         *testing.T
+	successes atomic.Int64
+}
+
+// awaitProgress returns when some more calls have succeeded.
+func (p *progress) awaitProgress(calls int64) {
+	p.t.Helper()
+	want := p.successes.Load() + calls
+	rig.Await(p.t, time.Minute, "calls that succeed", func() error {
+		if have := p.successes.Load(); have < want {
+			return fmt.Errorf("%d of %d have succeeded", have, want)
+		}
+		return nil
+	})
+}
+
 // load is clients that create keys, encrypt and decrypt on all nodes, and
 // remember what was acknowledged.
 type load struct {
-	t       *testing.T
+	progress
 	clients []*kms.Client
 	secrets *rig.Secrets
 	// allowed judges the errors that may happen while nodes are killed.
 	allowed func(error) bool
-	// successes counts answers of any kind.
-	successes atomic.Int64
 
 	mu     sync.Mutex
 	keys   []string
@@ -51,7 +68,7 @@ type sealed struct{ key, plaintext, blob string }
 func startLoad(t *testing.T, c *rig.Cluster, allowed func(error) bool) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{t: t, clients: c.Clients(t), secrets: c.Secrets, allowed: allowed, stop: cancel}
+	l := &load{progress: progress{t: t}, clients: c.Clients(t), secrets: c.Secrets, allowed: allowed, stop: cancel}
 	if err := l.create(ctx, l.clients[0]); err != nil {
 		t.Fatal(err)
 	}
@@ -153,18 +170,6 @@ func (l *load) decrypt(ctx context.Context, client *kms.Client, s *sealed) error
 		l.t.Errorf("a ciphertext of key %s decrypts to something else", s.key)
 	}
 	return nil
-}
-
-// awaitProgress returns when some more calls have succeeded.
-func (l *load) awaitProgress(calls int64) {
-	l.t.Helper()
-	want := l.successes.Load() + calls
-	rig.Await(l.t, time.Minute, "calls that succeed", func() error {
-		if have := l.successes.Load(); have < want {
-			return errShort{have, want}
-		}
-		return nil
-	})
 }
 
 // verify ends the load and demands that every node has all that was acknowledged.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/cofre-kms/cofre/test/rig"
@@ -156,6 +157,19 @@ func TestScripts(t *testing.T) {
 		out, err := l.script("up", "--nodes", "1")
 		if err == nil || !strings.Contains(out, "nodes") {
 			t.Errorf("%v: %s", err, out)
+		}
+	})
+	t.Run("the Go SDK with the environment file", func(t *testing.T) {
+		for name, value := range l.env {
+			t.Setenv(name, value)
+		}
+		cfg, err := config.LoadDefaultConfig(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := kms.NewFromConfig(cfg).ListKeys(t.Context(), &kms.ListKeysInput{})
+		if err != nil || len(list.Keys) != 1 || *list.Keys[0].KeyId != key {
+			t.Errorf("%v, %v, want %s", list, err, key)
 		}
 	})
 	t.Run("the AWS CLI with the environment file", func(t *testing.T) {
