@@ -15,9 +15,20 @@ import (
 	"github.com/cofre-kms/cofre/hsm"
 )
 
+// maxJoining bounds the connections of the join protocol. Strangers open them:
+// they are not to take the files that Raft's connections need.
+const maxJoining = 16
+
 // serveJoin answers a node that wants to join.
 func (n *Node) serveJoin(ctx context.Context, conn net.Conn, _ tls.ConnectionState) {
 	defer conn.Close()
+	select {
+	case n.joining <- struct{}{}:
+		defer func() { <-n.joining }()
+	default:
+		n.logger.Debug("too many nodes want to join at once", "remote", conn.RemoteAddr().String())
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	if err := conn.SetDeadline(time.Now().Add(joinTimeout)); err != nil {

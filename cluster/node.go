@@ -47,6 +47,7 @@ type Node struct {
 	port        *port
 	peers       *peers
 	methods     map[rpc.Method]handler
+	joining     chan struct{} // held by each connection of the join protocol
 	admitting   chan struct{} // held while a join request is answered
 
 	queue *commit.Queue

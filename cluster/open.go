@@ -49,6 +49,7 @@ func newNode(cfg Config) *Node {
 		leadership: newLeadership(),
 		proposals:  newProposals(),
 		isolated:   make(chan struct{}),
+		joining:    make(chan struct{}, maxJoining),
 		admitting:  make(chan struct{}, 1),
 		kick:       make(chan struct{}, 1),
 	}
