@@ -147,7 +147,7 @@ func (n *Node) enter(ctx context.Context, req *joinRequest, spender [sha256.Size
 
 // welcome makes the answer for a member.
 func (n *Node) welcome(ctx context.Context, req *joinRequest, m member, domains map[hsm.Generation][]byte) (*joinAnswer, error) {
-	authority, err := authorityOf(ctx, n.store, n.cfg.Partition)
+	authority, err := authorityOf(ctx, n.store, n.HSM())
 	if err != nil {
 		return nil, err
 	}

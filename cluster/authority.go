@@ -67,7 +67,7 @@ func authorityOf(ctx context.Context, view fsm.View, keys hsm.Keys) (*pki.Author
 // ServerCertificate issues a certificate of the cluster's CA for hosts (names
 // and IP addresses), valid for 90 days, with a new key in memory.
 func (n *Node) ServerCertificate(ctx context.Context, hosts []string) (*tls.Certificate, error) {
-	authority, err := authorityOf(ctx, n.store, n.cfg.Partition)
+	authority, err := authorityOf(ctx, n.store, n.HSM())
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,10 @@ func (n *Node) ServerCertificate(ctx context.Context, hosts []string) (*tls.Cert
 	return pki.Pair(cert, key, authority.Certificate), nil
 }
 
-// renew has this node's certificate issued again, by its own partition.
-func (n *Node) renew(ctx context.Context) error {
-	authority, err := authorityOf(ctx, n.store, n.cfg.Partition)
+// renew has this node's certificate issued again, by a partition that holds the
+// domain key.
+func (n *Node) renew(ctx context.Context, keys hsm.Keys) error {
+	authority, err := authorityOf(ctx, n.store, keys)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (n *Node) keepCertificate() {
 		}
 		ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
 		defer cancel()
-		if err := n.renew(ctx); err != nil {
+		if err := n.renew(ctx, n.HSM()); err != nil {
 			n.logger.Error("cannot renew the node's certificate", "error", err)
 		}
 	})

@@ -18,6 +18,7 @@ const (
 	methodEnroll  rpc.Method = 2 // take me into the Raft configuration
 	methodStatus  rpc.Method = 3 // how far is your state, and what was it at an index
 	methodCondemn rpc.Method = 4 // your replica has diverged
+	methodHSM     rpc.Method = 5 // use your partition for me
 )
 
 // codeNotLeader refuses a call that only a leader takes: nothing happened, and
@@ -50,6 +51,8 @@ func (n *Node) handlers() map[rpc.Method]handler {
 		methodPropose: n.takeProposal,
 		methodEnroll:  typed(n.takeEnrollment),
 		methodStatus:  typed(n.tellStatus),
+		methodCondemn: typed(n.takeCondemnation),
+		methodHSM:     n.takeWork,
 	}
 }
 

@@ -27,7 +27,7 @@ func (n *Node) Close(ctx context.Context) error {
 // where Raft stops first.
 func (n *Node) handOver(ctx context.Context) {
 	leading, lost := n.leadership.leading()
-	if !leading || n.voters() < 2 {
+	if !leading || len(n.voterNames()) < 2 {
 		return
 	}
 	n.raft.LeadershipTransfer()

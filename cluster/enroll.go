@@ -52,14 +52,15 @@ func (n *Node) addresses() []string {
 	return list
 }
 
-// voters counts the voting members.
-func (n *Node) voters() (count int) {
+// voterNames are the names of the voting members.
+func (n *Node) voterNames() []string {
+	var names []string
 	for _, server := range n.servers() {
 		if server.Suffrage == raft.Voter {
-			count++
+			names = append(names, string(server.ID))
 		}
 	}
-	return count
+	return names
 }
 
 // enrolled says whether this node has its place, under its present address.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -24,8 +25,13 @@ func (f *fate) end(failure error) (first bool) {
 		first = true
 		f.err = ErrClosed
 		if failure != nil {
-			f.err = fmt.Errorf("%w: %w", ErrClosed, failure)
 			f.failed <- failure
+		}
+		switch {
+		case errors.Is(failure, ErrDiverged):
+			f.err = failure
+		case failure != nil:
+			f.err = fmt.Errorf("%w: %w", ErrClosed, failure)
 		}
 		close(f.ended)
 	})

@@ -63,11 +63,16 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 	return answers
 }
 
+// errReplayed is answered for an entry that the state holds already, which is so
+// while Raft replays after a start. The store does not know its outcome any more.
+var errReplayed = errors.New("cluster: the entry was applied before")
+
 // commands applies entries that hold commands.
 func (m *machine) commands(logs []*raft.Log, answers []any) {
 	if len(logs) == 0 {
 		return
 	}
+	applied := m.store.Applied()
 	entries := make([]fsm.Entry, len(logs))
 	for i, log := range logs {
 		entries[i] = fsm.Entry{Index: log.Index, Command: log.Data}
@@ -78,7 +83,11 @@ func (m *machine) commands(logs []*raft.Log, answers []any) {
 		return
 	}
 	for i := range results {
-		answers[i] = results[i]
+		if entries[i].Index <= applied {
+			answers[i] = errReplayed
+		} else {
+			answers[i] = results[i]
+		}
 	}
 }
 
@@ -106,7 +115,8 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	if m.seen < m.store.Applied() {
 		return nil, raft.ErrNothingNewToSnapshot
 	}
-	defer m.disk.begin()()
+	// A flush may take long on a disk that is well, so it is not watched: a disk
+	// that hangs makes the log hang too.
 	dir := m.snapshots.Scratch()
 	if _, err := m.store.Checkpoint(dir); err != nil {
 		return nil, fmt.Errorf("making a checkpoint: %w", err)

@@ -42,6 +42,8 @@ type Node struct {
 	// raftStopped stops Raft, once, and answers when it has stopped.
 	raftStopped func() error
 
+	partition *partition
+
 	// The network.
 	credentials *credentials
 	port        *port

@@ -46,6 +46,7 @@ func newNode(cfg Config) *Node {
 		logger:     cfg.Logger.Named("cluster"),
 		fate:       newFate(),
 		disk:       newStall(cfg.Timing.Stall),
+		partition:  &partition{Partition: cfg.Partition},
 		leadership: newLeadership(),
 		proposals:  newProposals(),
 		isolated:   make(chan struct{}),
@@ -124,7 +125,7 @@ func (n *Node) certify(ctx context.Context) error {
 	if n.credentials.valid(time.Now()) {
 		return nil
 	}
-	return n.renew(ctx)
+	return n.renew(ctx, n.cfg.Partition)
 }
 
 func (n *Node) openPort(context.Context) error {
@@ -244,7 +245,7 @@ func (n *Node) startWork() {
 		<-n.fate.ended
 		n.raftStopped()
 	})
-	for _, work := range []func(){n.enroll, n.oversee, n.keepCertificate} {
+	for _, work := range []func(){n.enroll, n.oversee, n.watchPartition, n.keepCertificate} {
 		n.background.Go(work)
 	}
 }

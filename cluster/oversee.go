@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/raft"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/cofre-kms/cofre/cluster/pki"
 	"github.com/cofre-kms/cofre/fsm"
@@ -21,9 +22,18 @@ type inquiry struct {
 
 // report answers an inquiry.
 type report struct {
-	Applied uint64     `cbor:"1,keyasint"`
-	Known   bool       `cbor:"2,keyasint"` // At is set
-	At      fsm.Status `cbor:"3,keyasint"`
+	Applied uint64 `cbor:"1,keyasint"`
+	// Known says that the rest is what the state was at the inquiry's index.
+	Known bool      `cbor:"2,keyasint"`
+	Hash  tlog.Hash `cbor:"3,keyasint"`
+	Size  int64     `cbor:"4,keyasint"`
+	Root  tlog.Hash `cbor:"5,keyasint"`
+	// Partition says what is wrong with the member's HSM partition.
+	Partition string `cbor:"6,keyasint,omitempty"`
+}
+
+func (r *report) status(index uint64) fsm.Status {
+	return fsm.Status{Applied: index, StateHash: r.Hash, LedgerSize: r.Size, LedgerRoot: r.Root}
 }
 
 // oversee looks after the members, round by round, while this node leads.
@@ -34,7 +44,9 @@ func (n *Node) oversee() {
 		}
 		own := n.store.Status()
 		reports := n.inquire(own.Applied)
+		n.compare(own, reports)
 		n.promote(own.Applied, reports)
+		n.yield(reports)
 	})
 }
 
@@ -71,9 +83,11 @@ func (n *Node) inquire(index uint64) map[string]*report {
 // tellStatus answers an inquiry, when the state has come to its index or the
 // asker's patience ends.
 func (n *Node) tellStatus(ctx context.Context, _ pki.Identity, q *inquiry) (*report, error) {
-	r := &report{}
+	r := &report{Partition: n.partition.problem()}
 	if n.progress.wait(ctx, n.fate.ended, q.Index) == nil {
-		r.At, r.Known = n.store.HashAt(q.Index)
+		if at, known := n.store.HashAt(q.Index); known {
+			r.Known, r.Hash, r.Size, r.Root = true, at.StateHash, at.LedgerSize, at.LedgerRoot
+		}
 	}
 	r.Applied = n.store.Applied()
 	return r, nil

@@ -45,7 +45,8 @@ func (n *Node) Status() Status {
 		Last:     n.raft.LastIndex(),
 		FSM:      n.store.Status(),
 		Diverged: errors.Is(n.fate.check(), ErrDiverged),
-		HSM:      n.cfg.Partition.Info(),
+		HSM:      n.partition.Info(),
+		HSMError: n.partition.problem(),
 	}
 	for _, server := range n.servers() {
 		s.Members = append(s.Members, Member{
@@ -81,6 +82,9 @@ func (n *Node) Ready() error {
 	}
 	if commit, applied := n.raft.CommitIndex(), n.store.Applied(); applied+lateEntries < commit {
 		return fmt.Errorf("cluster: the state is %d entries behind", commit-applied)
+	}
+	if err := n.partition.check(); err != nil {
+		return fmt.Errorf("cluster: the HSM partition does not work: %w", err)
 	}
 	return nil
 }
