@@ -37,9 +37,9 @@ func (d *daemon) openNode(ctx context.Context) (err error) {
 }
 
 func (d *daemon) makeServices(context.Context) (err error) {
-	d.identity = identity.New(identity.Config{HSM: d.partition})
+	d.identity = identity.New(identity.Config{HSM: d.node.HSM()})
 	d.kms = kms.New(kms.Config{
-		HSM: d.partition, Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
+		HSM: d.node.HSM(), Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
 	})
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
