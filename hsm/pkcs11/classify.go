@@ -14,8 +14,6 @@ type class int
 const (
 	// done: nothing; the caller gets the error.
 	done class = iota
-	// again: the attempt met something that has been put away since.
-	again
 	// retire: the session is in a state that we do not know. Leave it alone and
 	// go on with another.
 	retire
@@ -29,13 +27,9 @@ const (
 	dead
 )
 
-// errStale is returned when a handle is from before the last reconnection. It
-// never leaves the package.
-var errStale = errors.New("handle of an earlier epoch")
-
-// errModule is returned when the module was, or is being, initialized anew since
-// the partition connected. It never leaves the package.
-var errModule = errors.New("the module was initialized anew")
+// errLost is returned when we find out by ourselves that the module or the token
+// has lost its state. It never leaves the package.
+var errLost = errors.New("the module or the token has lost its state")
 
 // classes is for codes (PKCS #11 v2.40 §11.1) that are about the session, the
 // token or the module rather than about the arguments.
@@ -114,9 +108,7 @@ func code(err error) uint {
 
 func classify(err error) class {
 	switch {
-	case errors.Is(err, errStale):
-		return again
-	case errors.Is(err, errModule):
+	case errors.Is(err, errLost):
 		return reconnect
 	case errors.Is(err, hsm.ErrUnavailable):
 		return classes[code(err)]
@@ -134,7 +126,8 @@ func blame(err error, sentinel error) error {
 	return &hsm.Error{Op: failed.Op, Code: failed.Code, Err: sentinel}
 }
 
-// verdict says whose fault a failed C_Decrypt or C_UnwrapKey is.
+// verdict says whose fault a failed C_Decrypt or C_UnwrapKey is. Without a
+// failure it is the device's, which has nothing to it.
 type verdict int
 
 const (

@@ -30,6 +30,8 @@ type sessionCalls interface {
 	// OpenSession opens a read/write session.
 	OpenSession(slot uint) (sessionHandle, error)
 	CloseSession(s sessionHandle) error
+	// SessionInfo answers the session's slot, and whether the user is logged in.
+	SessionInfo(s sessionHandle) (slot uint, loggedIn bool, err error)
 	// Login logs the user in, for all sessions with the token.
 	Login(s sessionHandle, pin string) error
 	Random(s sessionHandle, n int) ([]byte, error)

@@ -88,6 +88,11 @@ func (l *library) CloseSession(s sessionHandle) error {
 	return wrapError("C_CloseSession", l.ctx.CloseSession(p11.SessionHandle(s)))
 }
 
+func (l *library) SessionInfo(s sessionHandle) (slot uint, loggedIn bool, err error) {
+	info, err := l.ctx.GetSessionInfo(p11.SessionHandle(s))
+	return info.SlotID, info.State == p11.CKS_RW_USER_FUNCTIONS, wrapError("C_GetSessionInfo", err)
+}
+
 func (l *library) Login(s sessionHandle, pin string) error {
 	return wrapError("C_Login", l.ctx.Login(p11.SessionHandle(s), p11.CKU_USER, pin))
 }

@@ -141,11 +141,9 @@ func (p *Partition) Decrypt(ctx context.Context, key hsm.WrappedKey, sealed hsm.
 				return nil, err
 			}
 			defer e.Release()
-			out, err := s.OpenGCM(s.handle, e.Value.handle, nonce[xaes.PrefixSize:], body, aad)
-			if err != nil {
-				return nil, s.verdict(err, hsm.ErrInvalidCiphertext)
-			}
-			return out, nil
+			return judged(s, hsm.ErrInvalidCiphertext, func() ([]byte, error) {
+				return s.OpenGCM(s.handle, e.Value.handle, nonce[xaes.PrefixSize:], body, aad)
+			})
 		}, func(plaintext []byte) { clear(plaintext) })
 		return err
 	})

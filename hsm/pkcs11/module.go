@@ -108,13 +108,13 @@ func (m *module) finalize() error {
 	return nil
 }
 
-// enter begins a call. It is errModule where the module is not in the epoch that
+// enter begins a call. It is errLost where the module is not in the epoch that
 // the caller's handles are from.
 func (m *module) enter(epoch uint64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || epoch != m.epoch {
-		return errModule
+		return errLost
 	}
 	m.inflight++
 	return nil

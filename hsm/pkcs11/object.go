@@ -52,12 +52,7 @@ func (s *session) cached(purpose byte, key *hsm.WrappedKey, extra []byte, create
 		return nil, err
 	}
 	o.epoch = s.w.epoch
-	e := s.p.objects.Add(id, o)
-	if e.Value.epoch != s.w.epoch { // somebody was faster, in another epoch
-		e.Release()
-		return nil, errStale
-	}
-	return e, nil
+	return s.p.objects.Add(id, o), nil
 }
 
 // secret answers an unwrapped SYMMETRIC_DEFAULT key.
@@ -151,27 +146,29 @@ func (s *session) unwrap(key *hsm.WrappedKey, template []attribute) (objectHandl
 	if len(key.Wrapped) == 0 {
 		return 0, hsm.ErrInvalidKey
 	}
-	h, err := s.Unwrap(s.handle, s.p.kwp, d.handle, key.Wrapped, template)
-	if err != nil {
-		return 0, s.verdict(err, hsm.ErrInvalidKey)
-	}
-	return h, nil
+	return judged(s, hsm.ErrInvalidKey, func() (objectHandle, error) {
+		return s.Unwrap(s.handle, s.p.kwp, d.handle, key.Wrapped, template)
+	})
 }
 
-// verdict is for a failed C_Decrypt or C_UnwrapKey: it answers the error with
-// the sentinel mistake where the input was wrong, and as it is where the token
-// failed. Where the module does not tell the two apart, the token has to prove
-// that it works.
-func (s *session) verdict(err, mistake error) error {
+// judged runs a C_Decrypt or C_UnwrapKey. Where it fails for the input, the error
+// is the sentinel mistake; where the token failed, it is as it came. Many modules
+// have one code for both: then the token has to prove that it works, and to fail
+// the same input twice.
+func judged[T any](s *session, mistake error, fn func() (T, error)) (T, error) {
+	result, err := fn()
 	switch judge(err) {
 	case input:
-		return blame(err, mistake)
+		return result, blame(err, mistake)
 	case unclear:
-		if s.prove() == nil {
-			return blame(err, mistake)
+		if s.prove() != nil {
+			return result, err
+		}
+		if result, err = fn(); judge(err) != device {
+			return result, blame(err, mistake)
 		}
 	}
-	return err
+	return result, err
 }
 
 // proofLasts is how long a proof that the token works is good for: who sends

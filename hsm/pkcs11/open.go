@@ -159,7 +159,7 @@ func (p *Partition) start(from *modules) error {
 	p.mu.Lock()
 	p.module = m
 	p.mu.Unlock()
-	w, err := p.connect(nil)
+	w, _, err := p.connect(nil)
 	if err != nil {
 		return err
 	}
@@ -216,9 +216,9 @@ func (p *Partition) shutdown() error {
 		<-r.done
 	}
 	if w := p.world.Load(); w != nil {
-		drained := p.drain(p.timeout)
+		drained, _ := p.drain(p.timeout)
 		p.objects.Purge()
-		p.forget(drained, w, w)
+		p.end(w, p.survivors(drained, w))
 		for _, sl := range drained {
 			p.idle <- sl // who waits for one learns that the partition is closed
 		}

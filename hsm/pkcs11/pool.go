@@ -139,6 +139,11 @@ func (p *Partition) circuit() error {
 	if n := p.hung(); 2*n > len(p.slots) {
 		return fmt.Errorf("%d calls hang inside the token: %w", n, hsm.ErrUnavailable)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.recovering != nil && p.recovering.hangs(p.timeout) {
+		return errHungRecovery
+	}
 	return nil
 }
 
@@ -164,7 +169,7 @@ func (p *Partition) enter(sl *slot) (*session, error) {
 		return nil, err
 	}
 	if sl.epoch != w.epoch {
-		handle, err := p.module.OpenSession(w.slot)
+		handle, err := p.openSession(w)
 		if err != nil {
 			p.module.leave()
 			return nil, err
@@ -191,21 +196,18 @@ func (p *Partition) finish(sl *slot, s *session, err error) {
 	p.idle <- sl
 }
 
-// drain takes the slots out of use: all, except for those whose calls hang. It
-// does not wait longer than patience.
-func (p *Partition) drain(patience time.Duration) (drained []*slot) {
+// drain takes all slots out of use, so that no call is inside the module. It
+// gives up when patience ends, and answers those that it has, and false.
+func (p *Partition) drain(patience time.Duration) (drained []*slot, all bool) {
 	over := time.NewTimer(patience)
 	defer over.Stop()
-	look := time.NewTicker(patience/16 + 1)
-	defer look.Stop()
-	for len(drained)+p.hung() < len(p.slots) {
+	for len(drained) < len(p.slots) {
 		select {
 		case sl := <-p.idle:
 			drained = append(drained, sl)
-		case <-look.C: // a call may hang by now
 		case <-over.C:
-			return drained
+			return drained, false
 		}
 	}
-	return drained
+	return drained, true
 }

@@ -22,8 +22,16 @@ type recovery struct {
 	err   error // set before done is closed
 }
 
-// attempts is how often an operation runs: once, once more after its handles
-// turned out to be old, and once more after the token was gone.
+// errHungRecovery is returned while nobody can use the token because connecting
+// to it hangs.
+var errHungRecovery = fmt.Errorf("connecting to the token anew hangs: %w", hsm.ErrUnavailable)
+
+// hangs says whether a recovery takes longer than its waiting for other calls
+// explains.
+func (r *recovery) hangs(timeout time.Duration) bool { return time.Since(r.begun) > 2*timeout }
+
+// attempts is how often an operation runs: once, and again after each of two
+// failures of the token.
 const attempts = 3
 
 // do runs an operation, and again where the failure was not its own. Every
@@ -42,7 +50,7 @@ func (p *Partition) do(ctx context.Context, op operation, fn func(ctx context.Co
 		switch c := classify(err); c {
 		case done:
 			return err
-		case again, retire:
+		case retire:
 		case dead:
 			p.die(err)
 			return err
@@ -52,7 +60,7 @@ func (p *Partition) do(ctx context.Context, op operation, fn func(ctx context.Co
 			}
 		}
 	}
-	if errors.Is(err, errStale) || errors.Is(err, errModule) {
+	if errors.Is(err, errLost) {
 		err = fmt.Errorf("%s: the token is lost again and again: %w", op.name, hsm.ErrUnavailable)
 	}
 	return err
@@ -82,8 +90,8 @@ func (p *Partition) beginRecovery(seen uint64, level class) (*recovery, error) {
 		return nil, hsm.ErrClosed
 	case p.recovering != nil && f != nil:
 		return nil, f.err // somebody tries; do not pile up behind a token that is gone
-	case p.recovering != nil && time.Since(p.recovering.begun) > 2*p.timeout:
-		return nil, fmt.Errorf("reconnecting to the token hangs: %w", hsm.ErrUnavailable)
+	case p.recovering != nil && p.recovering.hangs(p.timeout):
+		return nil, errHungRecovery
 	case p.recovering != nil:
 		return p.recovering, nil
 	case f == nil && p.world.Load().epoch != seen:
@@ -102,9 +110,13 @@ func (p *Partition) beginRecovery(seen uint64, level class) (*recovery, error) {
 
 // reconnect is a recovery. It runs by itself, because it may hang.
 func (p *Partition) reconnect(r *recovery, level class) {
-	p.log.Warn("token lost, reconnecting", "initialize", level == reinitialize)
-	drained := p.drain(p.timeout)
-	err := p.rebuild(drained, level)
+	p.log.Warn("token lost, connecting anew", "initialize", level == reinitialize)
+	drained, all := p.drain(p.timeout)
+	err := fmt.Errorf("%d calls hang inside the token, which cannot be connected anew beside them: %w",
+		len(p.slots)-len(drained), hsm.ErrUnavailable)
+	if all {
+		err = p.rebuild(drained, level)
+	}
 	p.mu.Lock()
 	p.settle(err)
 	p.recovering = nil
@@ -116,56 +128,73 @@ func (p *Partition) reconnect(r *recovery, level class) {
 	}
 }
 
-// rebuild makes a new world. The caller owns the drained slots, so nobody uses
-// the old one, except for hung calls, whose answers nobody waits for.
-func (p *Partition) rebuild(drained []*slot, level class) error {
+// rebuild makes a new world. The caller owns all slots, so that no call is
+// inside the token: one that came back later could use, or destroy, by its old
+// handle what has the same number in the new world.
+func (p *Partition) rebuild(slots []*slot, level class) error {
 	old := p.world.Load()
-	var w *world
-	var err error
-	if level != reinitialize {
-		if w, err = p.connect(old); err != nil && classify(err) == dead {
-			return err
+	alive := p.survivors(slots, old)
+	w, err := (*world)(nil), error(nil)
+	for module, tries := old.module, 0; tries < 2; tries++ {
+		if level == reinitialize {
+			if err := p.module.reinitialize(module, p.timeout); err != nil {
+				return fmt.Errorf("initializing the module anew: %w", err)
+			}
 		}
+		w, module, err = p.connect(old)
+		if err == nil || classify(err) == dead {
+			break
+		}
+		level = reinitialize
 	}
-	if level == reinitialize || err != nil {
-		if err := p.module.reinitialize(old.module, p.timeout); err != nil {
-			return fmt.Errorf("initializing the module anew: %w", err)
-		}
-		if w, err = p.connect(old); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	p.world.Store(w)
 	p.objects.Purge()
-	p.forget(drained, old, w)
+	for _, sl := range slots {
+		sl.retired = nil
+	}
+	p.end(old, alive)
 	return nil
 }
 
-// forget closes the sessions of a world that is over, where they still exist: in
-// a module that was initialized since, their numbers may be other sessions. The
-// caller owns the slots.
-func (p *Partition) forget(drained []*slot, old, w *world) {
-	exist := old.module == w.module && p.module.enter(w.module) == nil
-	if exist {
-		defer p.module.leave()
-		_ = p.module.CloseSession(old.anchor) // the token may have lost it
+// survivors lists the sessions of a world that the token still has. It is asked
+// before new sessions are opened: afterwards the number of a session that the
+// token had lost may be that of a new one.
+func (p *Partition) survivors(slots []*slot, w *world) (open []sessionHandle) {
+	if p.module.enter(w.module) != nil {
+		return nil
 	}
-	for _, sl := range drained {
-		sl.close(p.module, exist)
-	}
-}
-
-// close ends the sessions of a slot that the caller owns.
-func (sl *slot) close(m sessionCalls, exist bool) {
-	if sl.epoch != 0 {
-		sl.retired = append(sl.retired, sl.handle)
-	}
-	for _, handle := range sl.retired {
-		if exist {
-			_ = m.CloseSession(handle) // the token may have lost it
+	defer p.module.leave()
+	handles := []sessionHandle{w.anchor}
+	for _, sl := range slots {
+		handles = append(handles, sl.retired...)
+		if sl.epoch == w.epoch {
+			handles = append(handles, sl.handle)
 		}
 	}
-	sl.epoch, sl.retired = 0, nil
+	for _, h := range handles {
+		if slot, _, err := p.module.SessionInfo(h); err == nil && slot == w.slot {
+			open = append(open, h)
+		}
+	}
+	return open
+}
+
+// end closes sessions, with the objects that were made in them. After a failure
+// it stops: their numbers may be other sessions' now.
+func (p *Partition) end(w *world, handles []sessionHandle) {
+	if len(handles) == 0 || p.module.enter(w.module) != nil {
+		return
+	}
+	defer p.module.leave()
+	for _, h := range handles {
+		if err := p.module.CloseSession(h); err != nil {
+			p.log.Debug("a session does not close", "error", err)
+			return
+		}
+	}
 }
 
 // settle notes the end of a recovery. It needs mu.

@@ -131,9 +131,11 @@ func (s *session) importDomain(g hsm.Generation, wrapped []byte, tag [tagSize]by
 		return err
 	}
 	s.adopt(domains)
-	key, err := s.Unwrap(s.handle, p11.CKM_RSA_PKCS_OAEP, private, wrapped, secretKey(false, true, p11.CKA_WRAP, p11.CKA_ENCRYPT))
+	key, err := judged(s, hsm.ErrInvalidKey, func() (objectHandle, error) {
+		return s.Unwrap(s.handle, p11.CKM_RSA_PKCS_OAEP, private, wrapped, secretKey(false, true, p11.CKA_WRAP, p11.CKA_ENCRYPT))
+	})
 	if err != nil {
-		return fmt.Errorf("importing domain key %d: %w", g, s.verdict(err, hsm.ErrInvalidKey))
+		return fmt.Errorf("importing domain key %d: %w", g, err)
 	}
 	defer s.destroy(key)
 	d, ok := domains[g]

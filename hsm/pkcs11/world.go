@@ -3,10 +3,10 @@ package pkcs11
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -19,7 +19,8 @@ type world struct {
 	epoch    uint64 // counts the partition's connections, from 1
 	module   uint64 // epoch of the module
 	slot     uint
-	anchor   sessionHandle // keeps the login while it is open; nobody else uses it
+	sessions *sessions
+	anchor   sessionHandle // keeps the login while it is open
 	identity objectHandle  // private key; 0 where the token has none yet
 	public   *ecdsa.PublicKey
 	domains  map[hsm.Generation]domainKey
@@ -39,32 +40,65 @@ const (
 	labelIdentity  = "cofre-identity"
 )
 
+// sessions are the sessions of an epoch.
+type sessions struct {
+	mu   sync.Mutex             // held for calls with the anchor
+	open map[sessionHandle]bool // as far as we know
+}
+
+// openSession opens a session for calls. A token that has lost everything since
+// it was connected gives new sessions the numbers of old ones, and then new
+// objects those of objects in our cache: it must not come so far.
+func (p *Partition) openSession(w *world) (sessionHandle, error) {
+	h, err := p.module.OpenSession(w.slot)
+	if err != nil {
+		return 0, err
+	}
+	w.sessions.mu.Lock()
+	defer w.sessions.mu.Unlock()
+	if w.sessions.open[h] {
+		return 0, errLost
+	}
+	w.sessions.open[h] = true
+	slot, loggedIn, err := p.module.SessionInfo(w.anchor)
+	if err != nil {
+		return 0, err
+	}
+	if slot != w.slot || !loggedIn {
+		return 0, errLost
+	}
+	return h, nil
+}
+
 // connect opens a session, logs in, and looks everything up. old is the world
-// that was, nil at first: the token must still be the same.
-func (p *Partition) connect(old *world) (*world, error) {
-	w := &world{epoch: 1, module: p.module.enterAny()}
+// that was, nil at first: the token must still be the same. It answers the epoch
+// of the module in which it succeeded or failed.
+func (p *Partition) connect(old *world) (w *world, module uint64, err error) {
+	module = p.module.enterAny()
 	defer p.module.leave()
+	w = &world{epoch: 1, module: module, sessions: &sessions{open: make(map[sessionHandle]bool)}}
 	if old != nil {
 		w.epoch, w.slot = old.epoch+1, old.slot
 	}
-	if old == nil || old.module != w.module { // slots may have other numbers now
+	if old == nil || old.module != module { // slots may have other numbers now
 		if err := p.choose(w, old == nil); err != nil {
-			return nil, err
+			return nil, module, err
 		}
 	}
-	var err error
 	if w.anchor, err = p.module.OpenSession(w.slot); err != nil {
-		return nil, err
+		return nil, module, err
 	}
+	w.sessions.open[w.anchor] = true
 	s := &session{cryptoki: p.module.cryptoki, handle: w.anchor, w: w, p: p}
-	if err := s.furnish(); err != nil {
-		return nil, errors.Join(err, p.module.CloseSession(w.anchor))
+	err = s.furnish()
+	if err == nil && old != nil && old.identity != 0 && (w.public == nil || !w.public.Equal(old.public)) {
+		err = fmt.Errorf("the token has another identity key than before: %w", hsm.ErrUnavailable)
 	}
-	if old != nil && old.identity != 0 && (w.public == nil || !w.public.Equal(old.public)) {
-		return nil, errors.Join(fmt.Errorf("the token has another identity key than before: %w", hsm.ErrUnavailable),
-			p.module.CloseSession(w.anchor))
+	if err != nil {
+		_ = p.module.CloseSession(w.anchor) // the first error is the one to tell
+		return nil, module, err
 	}
-	return w, nil
+	return w, module, nil
 }
 
 // choose finds the slot of the one token that the URI names.
