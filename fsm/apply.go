@@ -90,8 +90,9 @@ func (s *state) begin() *applier {
 }
 
 // commit writes the batch and its meta record to the database while the cache
-// stands aside, then brings the cache up to it, then shows the new state: who sees Applied finds at least that
-// state. Nothing is synced; a crash loses the batch whole.
+// stands aside, then brings the cache up to it, then shows the new state: who
+// sees Applied finds at least that state. Nothing is synced; a crash loses the
+// batch whole.
 func (a *applier) commit() error {
 	if len(a.passed) == 0 {
 		return a.batch.Close()

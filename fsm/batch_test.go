@@ -133,7 +133,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		"long event":             event(make([]byte, ledger.MaxEvent+1)),
 		"event as text":          event("event"),
 		"large transaction":      batch("n", 1, 2, 1, []any{[]any{[]any{}, manyWrites(5), nil}}),
-		"bomb":                   compress(t, make([]byte, 1<<30)),
+		"bomb":                   compress(t, make([]byte, 8*fsm.MaxBatch)),
 	}
 	for name, command := range bad {
 		s := open(t, vfs.NewMem())

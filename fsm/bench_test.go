@@ -6,10 +6,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/cofre-kms/cofre/fsm"
 )
 
 const benchBatch = 60
+
+// openFull opens a store with the caches that a node has.
+func openFull(b *testing.B) *fsm.Store {
+	b.Helper()
+	s, err := fsm.Open(fsm.Config{Dir: "/db", FS: vfs.NewMem()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
 
 // benchEvent is shaped like the record of an Encrypt: 1.1 KB, most of it alike
 // from one to the next.
@@ -27,7 +39,7 @@ func benchEvent(rng *rand.Rand) []byte {
 func benchCommands(b *testing.B, n int) [][]byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	commands := make([][]byte, n)
-	empty := open(b, memFS())
+	empty := openFull(b)
 	defer empty.Close()
 	for i := range commands {
 		batch := benchBatchOf(rng, empty, uint64(i+1))
@@ -66,7 +78,7 @@ func BenchmarkApply(b *testing.B) {
 			if s != nil {
 				s.Close()
 			}
-			s = open(b, memFS())
+			s = openFull(b)
 			b.StartTimer()
 		}
 		index := uint64(i%commands + 1)
@@ -81,7 +93,7 @@ func BenchmarkApply(b *testing.B) {
 }
 
 func BenchmarkEncodeBatch(b *testing.B) {
-	s := open(b, memFS())
+	s := openFull(b)
 	defer s.Close()
 	batch := benchBatchOf(rand.New(rand.NewPCG(1, 2)), s, 1)
 	b.ReportAllocs()
@@ -98,7 +110,7 @@ func BenchmarkEncodeBatch(b *testing.B) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := open(b, memFS())
+	s := openFull(b)
 	defer s.Close()
 	keys := make([]fsm.Key, 1000)
 	tx := fsm.NewTxn(s)

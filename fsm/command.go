@@ -54,7 +54,8 @@ type Result struct {
 	Node        string
 	Incarnation uint64
 	Sequence    uint64
-	// Outcomes has one for each transaction; nil where Err is set.
+	// Outcomes has one for each transaction; nil where Err is set. It is shared:
+	// nobody may change it.
 	Outcomes []Outcome
 	// Err is nil, ErrStale or ErrMalformed.
 	Err error

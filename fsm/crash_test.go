@@ -129,50 +129,51 @@ func TestCrashInRestore(t *testing.T) {
 // checkpoints: what is found is the state after some entry, and at least after
 // the last checkpoint that returned.
 func TestCrashLeavesAPrefix(t *testing.T) {
+	const rounds, entries = 4, 70
 	steady := open(t, vfs.NewMem())
 	defer steady.Close()
-	fill(t, steady, 600)
+	fill(t, steady, rounds*entries)
 
 	c := newCrashes()
-	durable := make(map[*vfs.MemFS]uint64)
 	var s *fsm.Store
-	var applied uint64
-	note := func() {
-		for _, fs := range c.left {
-			if _, ok := durable[fs]; !ok {
-				durable[fs] = applied
-			}
-		}
-	}
 	c.during(t, func() (err error) {
 		s, err = tryOpen(c.wrapped())
 		return err
 	})
 	defer s.Close()
-	for i := uint64(1); i <= 4; i++ {
+	least := make([]uint64, len(c.left)) // what had become durable before each crash
+	for i := range uint64(rounds) {
 		c.during(t, func() error {
-			fill(t, s, 150*i)
+			fill(t, s, entries*(i+1))
 			_, err := s.Checkpoint(fmt.Sprint("/data/copy-", i))
 			return err
 		})
-		note()
-		applied = 150 * i
+		for len(least) < len(c.left) {
+			least = append(least, entries*i)
+		}
 	}
-	for fs, least := range durable {
+	replayed := map[fsm.Status]bool{}
+	for i, fs := range c.left {
 		r := open(t, fs)
 		status := r.Status()
-		if status.Applied < least {
-			t.Errorf("a crash leaves %d entries, %d were durable", status.Applied, least)
+		if status.Applied < least[i] {
+			t.Errorf("crash %d leaves %d entries, %d were durable", i, status.Applied, least[i])
 		}
 		if want, _ := steady.HashAt(status.Applied); status.Applied > 0 && status != want {
-			t.Errorf("a crash leaves %+v, want %+v", status, want)
+			t.Errorf("crash %d leaves %+v, want %+v", i, status, want)
 		}
 		checkFill(t, r)
-		fill(t, r, 600)
-		if r.Status() != steady.Status() {
-			t.Errorf("replayed to %+v, want %+v", r.Status(), steady.Status())
+		if !replayed[status] {
+			replayed[status] = true
+			fill(t, r, rounds*entries)
+			if r.Status() != steady.Status() {
+				t.Errorf("replayed to %+v, want %+v", r.Status(), steady.Status())
+			}
 		}
 		r.Close()
+	}
+	if len(replayed) != rounds+1 {
+		t.Errorf("crashes left %d states", len(replayed))
 	}
 }
 

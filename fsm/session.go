@@ -153,7 +153,7 @@ func (o outcome) append(b []byte) []byte {
 // loadSessions reads all sessions.
 func loadSessions(db *pebble.DB) (sessions, error) {
 	s := make(sessions)
-	err := each(db, []byte{tagSession}, func(key, value []byte) error {
+	err := each(db, tagSession, func(key, value []byte) error {
 		if len(key) < 2 || len(value) != 24 {
 			return fmt.Errorf("%w: session of %d bytes", errCorrupt, len(value))
 		}
@@ -168,7 +168,7 @@ func loadSessions(db *pebble.DB) (sessions, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, each(db, []byte{tagOutcome}, s.loadOutcome)
+	return s, each(db, tagOutcome, s.loadOutcome)
 }
 
 func (s sessions) loadOutcome(key, value []byte) error {

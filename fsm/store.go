@@ -23,16 +23,15 @@ type Config struct {
 	CacheRecords int
 }
 
-// Store is one replica's state and ledger on its disk. It implements [View].
-// Apply, Restore and Checkpoint belong to one goroutine at a time (Raft's FSM
-// runner); all else is safe for concurrent use.
+// Store is one replica's state and ledger on its disk. It implements [View]. It is
+// safe for concurrent use; Apply, Skip and Restore wait for each other, and their
+// order is their caller's (Raft's FSM runner).
 type Store struct {
 	cfg      Config
 	blocks   *pebble.Cache
 	current  atomic.Pointer[state]
+	closed   atomic.Bool
 	retiring sync.WaitGroup // states that Restore has replaced
-
-	closed atomic.Bool
 
 	applying sync.Mutex // held by Apply, Skip and Restore; guards what follows
 	dir      *directory
