@@ -2,8 +2,8 @@
 // node asks of it, the formats of what it returns, and the errors it answers
 // with. The implementations are hsm/soft (embedded, pure Go) and hsm/pkcs11.
 //
-// The package does no I/O of its own and knows neither Raft nor AWS. It is safe
-// because key material crosses its interfaces only as [WrappedKey]: wrapped,
+// The package does no I/O of its own, knows nothing of Raft, and of AWS no more
+// than how its ciphertexts and identifiers look ([Blob]). It is safe because key material crosses its interfaces only as [WrappedKey]: wrapped,
 // inside the partition, under the cluster's domain key.
 package hsm
 

@@ -39,6 +39,7 @@ var classes = map[uint]class{
 	p11.CKR_BUFFER_TOO_SMALL:          retire, // leaves the operation active
 	p11.CKR_FUNCTION_CANCELED:         retire,
 
+	p11.CKR_SESSION_COUNT:                 reconnect, // closes retired sessions
 	p11.CKR_SESSION_CLOSED:                reconnect,
 	p11.CKR_SESSION_HANDLE_INVALID:        reconnect,
 	p11.CKR_USER_NOT_LOGGED_IN:            reconnect,

@@ -177,7 +177,7 @@ func judged[T any](s *session, mistake error, fn func() (T, error)) (T, error) {
 const proofLasts = time.Second
 
 func (s *session) prove() error {
-	if time.Now().UnixNano()-s.p.proved.Load() < int64(proofLasts) {
+	if proved := s.p.proved.Load(); proved != 0 && s.p.elapsed()-time.Duration(proved) < proofLasts {
 		return nil
 	}
 	return s.check()

@@ -66,6 +66,7 @@ type Partition struct {
 	pin     hsm.PIN
 	timeout time.Duration
 	pause   time.Duration // between recoveries, at first
+	origin  time.Time     // what elapsed counts from
 	log     hclog.Logger
 	figures *figures
 	module  *module
@@ -85,7 +86,7 @@ type Partition struct {
 	world     atomic.Pointer[world]
 	objects   *cache.Cache[object]
 	garbage   garbage
-	proved    atomic.Int64 // Unix nanoseconds at which the token last proved to work
+	proved    atomic.Int64 // when the token last proved to work, in elapsed time
 
 	mu         sync.Mutex
 	recovering *recovery // nil while nobody does
@@ -112,15 +113,14 @@ func open(ctx context.Context, cfg Config, from *modules) (*Partition, error) {
 	select {
 	case err = <-started:
 	case <-ctx.Done():
-		err = expired(ctx)
+		go func() { <-started; _ = p.Close() }() // if it ever does
+		return nil, fmt.Errorf("opening token %s: %w", uri, expired(ctx))
 	}
 	if err == nil {
 		err = p.figures.register(cfg.Metrics)
 	}
 	if err != nil {
-		p.closed.Store(true)
-		go p.shutdown() // what still runs inside the module may hang
-		return nil, fmt.Errorf("opening token %s: %w", uri, err)
+		return nil, errors.Join(fmt.Errorf("opening token %s: %w", uri, err), p.Close())
 	}
 	p.log.Info("token opened", "label", p.token.label, "serial", p.token.serial,
 		"maker", p.token.manufacturer, "model", p.token.model, "sessions", len(p.slots))
@@ -135,7 +135,7 @@ func newPartition(cfg Config, uri *URI) *Partition {
 		return n
 	}
 	p := &Partition{
-		uri: uri, pin: cfg.PIN, timeout: cfg.Timeout, log: cfg.Logger, pause: firstPause,
+		uri: uri, pin: cfg.PIN, timeout: cfg.Timeout, log: cfg.Logger, pause: firstPause, origin: time.Now(),
 	}
 	if p.timeout <= 0 {
 		p.timeout = defaultTimeout
@@ -152,13 +152,10 @@ func newPartition(cfg Config, uri *URI) *Partition {
 
 // start makes the first connection.
 func (p *Partition) start(from *modules) error {
-	m, err := from.acquire(p.uri.module())
-	if err != nil {
+	var err error
+	if p.module, err = from.acquire(p.uri.module()); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.module = m
-	p.mu.Unlock()
 	w, _, err := p.connect(nil)
 	if err != nil {
 		return err
@@ -206,12 +203,12 @@ func (p *Partition) Close() error {
 
 // shutdown lets go of the token and the module. No call begins any more.
 func (p *Partition) shutdown() error {
-	p.mu.Lock()
-	m, r := p.module, p.recovering
-	p.mu.Unlock()
-	if m == nil {
+	if p.module == nil {
 		return nil
 	}
+	p.mu.Lock()
+	r := p.recovering
+	p.mu.Unlock()
 	if r != nil {
 		<-r.done
 	}
@@ -223,8 +220,11 @@ func (p *Partition) shutdown() error {
 			p.idle <- sl // who waits for one learns that the partition is closed
 		}
 	}
-	return m.release()
+	return p.module.release()
 }
+
+// elapsed is the clock for what is compared later: the wall clock may jump.
+func (p *Partition) elapsed() time.Duration { return time.Since(p.origin) }
 
 // expired is the error of a context that is over.
 func expired(ctx context.Context) error {

@@ -139,6 +139,40 @@ func TestHungCallForbidsInitialization(t *testing.T) {
 	})
 }
 
+// TestSessionsDoNotPileUp: sessions that had to be left behind are closed, before
+// there are many.
+func TestSessionsDoNotPileUp(t *testing.T) {
+	in(t, func(t *testing.T, f *fake, p *Partition, key hsm.WrappedKey) {
+		for range 200 {
+			f.arm(failing{function: "C_GenerateRandom", code: p11.CKR_OPERATION_ACTIVE})
+			must(t, p.random())
+			time.Sleep(longestPause)
+		}
+		if n := len(f.sessions); n > len(p.slots)*(maxRetired+2)+1 {
+			t.Errorf("%d sessions for %d slots", n, len(p.slots))
+		}
+	})
+}
+
+// TestOpenHangs: opening a token that hangs ends with its context, and what
+// comes of it later is let go.
+func TestOpenHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t, "one")
+		hang := make(chan struct{})
+		f.arm(failing{function: "C_Login", hang: hang})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := open(ctx, fakeConfig("one"), f.process())
+		wants(t, "a hung token", err, hsm.ErrTimeout)
+		close(hang)
+		synctest.Wait()
+		if f.initialized || len(f.sessions) > 0 {
+			t.Errorf("the module stays initialized, with %d sessions", len(f.sessions))
+		}
+	})
+}
+
 // TestRefusedLogin: a PIN that the token does not take any more is not tried
 // again.
 func TestRefusedLogin(t *testing.T) {

@@ -228,3 +228,32 @@ func (f *fake) plantPair(label string) {
 		}})
 	}
 }
+
+// TestUnnoticedLoss: the token forgets everything between two calls, and somebody
+// else logs in. The next calls open sessions, which get old numbers, and would
+// make objects that get the numbers of those in the cache.
+func TestUnnoticedLoss(t *testing.T) {
+	f := newFake(t, "one")
+	cfg := fakeConfig("one")
+	cfg.Sessions = 16
+	p := openFake(t, f.process(), cfg)
+	ctx := t.Context()
+	must(t, p.CreateDomain(ctx, 1))
+	a, b := newSecretKey(t, p), newSecretKey(t, p)
+	before, err := p.Encrypt(ctx, a, []byte("a"), nil)
+	must(t, err)
+	f.mu.Lock()
+	loseSessions(f)
+	f.tokens[0].loggedIn = true
+	f.mu.Unlock()
+	_, err = p.Encrypt(ctx, b, []byte("b"), nil)
+	must(t, err)
+	after, err := p.Encrypt(ctx, a, []byte("a"), nil)
+	must(t, err)
+	p.objects.Purge()
+	for _, sealed := range []hsm.Sealed{before, after} {
+		if text, err := p.Decrypt(ctx, a, sealed, nil); err != nil || string(text) != "a" {
+			t.Errorf("decrypted %q, %v", text, err)
+		}
+	}
+}

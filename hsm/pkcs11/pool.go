@@ -16,8 +16,12 @@ type slot struct {
 	handle  sessionHandle
 	epoch   uint64 // of handle; 0 where there is none
 	retired []sessionHandle
-	overdue atomic.Int64 // Unix nanoseconds from which on the call hangs; 0 while idle
+	overdue atomic.Int64 // elapsed time from which on the call hangs; 0 while idle
 }
+
+// maxRetired is how many sessions a slot may have had to leave behind before the
+// partition connects anew, which closes them.
+const maxRetired = 4
 
 // session is a slot in use: what runs inside the module works on it.
 type session struct {
@@ -55,7 +59,7 @@ func call[T any](ctx context.Context, p *Partition, op operation, fn func(s *ses
 	if op.slow {
 		limit *= slowFactor
 	}
-	sl.overdue.Store(time.Now().Add(limit).UnixNano())
+	sl.overdue.Store(int64(p.elapsed() + limit))
 	var result T
 	var outcome atomic.Int32
 	finished := make(chan error, 1)
@@ -149,11 +153,8 @@ func (p *Partition) circuit() error {
 
 // hung counts the calls that take longer than any should.
 func (p *Partition) hung() int {
-	now, n := time.Now().UnixNano(), 0
+	now, n := int64(p.elapsed()), 0
 	for _, sl := range p.slots {
-		if sl == nil {
-			continue
-		}
 		if overdue := sl.overdue.Load(); overdue != 0 && overdue < now {
 			n++
 		}
@@ -167,6 +168,10 @@ func (p *Partition) enter(sl *slot) (*session, error) {
 	w := p.world.Load()
 	if err := p.module.enter(w.module); err != nil {
 		return nil, err
+	}
+	if len(sl.retired) > maxRetired {
+		p.module.leave()
+		return nil, errLost
 	}
 	if sl.epoch != w.epoch {
 		handle, err := p.openSession(w)
