@@ -175,8 +175,8 @@ func (s sessions) loadOutcome(key, value []byte) error {
 	if len(key) < 2+8 || len(value) < 8 {
 		return fmt.Errorf("%w: outcome of %d bytes", errCorrupt, len(value))
 	}
-	node, sequence := string(key[2:len(key)-8]), binary.BigEndian.Uint64(key[len(key)-8:])
-	n := s[node]
+	sequence := binary.BigEndian.Uint64(key[len(key)-8:])
+	n := s[string(key[2:len(key)-8])]
 	if n == nil {
 		return fmt.Errorf("%w: outcome without a session", errCorrupt)
 	}
