@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/tls"
 	"testing"
 	"time"
@@ -42,4 +43,21 @@ func (n *testNode) stranger() *tls.Conn {
 	n.f.t.Cleanup(func() { raw.Close() })
 	n.ok(conn.HandshakeContext(n.f.ctx()), "TLS handshake")
 	return conn
+}
+
+// TestSlowHandshakesKeepNobodyOut: however many strangers connect and say
+// nothing, a member's connection is accepted.
+func TestSlowHandshakesKeepNobodyOut(t *testing.T) {
+	f := newCluster(t, 1, nil)
+	node := f.nodes[0]
+	for range 2 * maxHandshakes {
+		raw, err := (tcp{}).Dial(f.ctx(), node.cfg.Listen)
+		node.ok(err, "connecting")
+		t.Cleanup(func() { raw.Close() })
+	}
+	ctx, cancel := context.WithTimeout(f.ctx(), handshakeTimeout/2) // sooner than the strangers are given up
+	defer cancel()
+	conn, err := node.node.port.dial(ctx, pki.ProtocolNode, node.cfg.Name, node.cfg.Listen)
+	node.ok(err, "connecting as a member beside strangers")
+	conn.Close()
 }

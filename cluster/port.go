@@ -18,7 +18,8 @@ const (
 	// handshakeTimeout bounds a TLS handshake.
 	handshakeTimeout = 5 * time.Second
 	// maxHandshakes bounds the handshakes that run at a time: strangers reach the
-	// port, and a handshake is the only work that they can cause.
+	// port, and a handshake is the only work that they can cause. One more ends the
+	// oldest, so that who dawdles does not keep others out.
 	maxHandshakes = 64
 )
 
@@ -40,7 +41,7 @@ type port struct {
 // serve accepts connections until the listener is closed.
 func (p *port) serve() {
 	config := p.endpoint.Server()
-	slots := make(chan struct{}, maxHandshakes)
+	var shaking handshakes
 	for {
 		conn, err := p.listener.Accept()
 		if err != nil {
@@ -51,15 +52,10 @@ func (p *port) serve() {
 			p.pause()
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-p.ctx.Done():
-			conn.Close()
-			return
-		}
+		ended := shaking.begin(conn)
 		p.running.Go(func() {
 			conn, state, err := p.shake(tls.Server(conn, config))
-			<-slots
+			ended()
 			if err != nil {
 				p.logger.Debug("refused a connection", "error", err)
 				return
