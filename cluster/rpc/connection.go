@@ -13,6 +13,11 @@ const (
 	// writeTimeout bounds the writing of one frame: a peer that takes nothing for
 	// so long is gone.
 	writeTimeout = 5 * time.Second
+	// silence is how long a call that was given up may have gone without a word
+	// from the peer before its connection is taken for dead. TCP itself would go
+	// on for minutes: after a partition it retransmits ever more rarely, and
+	// keep-alive does not run while data is unacknowledged (RFC 1122 §4.2.3.6).
+	silence = time.Second
 )
 
 // clientConn is one connection of a Client with the calls that wait on it.
@@ -34,6 +39,7 @@ type clientConn struct {
 type call struct {
 	id    uint64
 	heard uint64 // frames received on the connection when the call was sent
+	sent  time.Time
 	body  []byte
 	err   error
 	done  chan struct{}
@@ -54,7 +60,7 @@ func (c *clientConn) send(method Method, ms uint32, body []byte) (*call, error) 
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("%w: %w: %d bytes", ErrNotSent, ErrTooLarge, len(body))
 	}
-	waiting := &call{done: make(chan struct{})}
+	waiting := &call{sent: time.Now(), done: make(chan struct{})}
 	c.mu.Lock()
 	if c.err != nil {
 		defer c.mu.Unlock()
@@ -119,12 +125,13 @@ func (c *clientConn) fail(err error) {
 	}
 }
 
-// forget stops waiting for a call. Where the call ran into its deadline and
-// nothing at all was heard meanwhile, the connection is taken for dead.
+// forget stops waiting for a call. Where the call ran into its deadline, or has
+// waited for as long as silence, and nothing at all was heard meanwhile, the
+// connection is taken for dead.
 func (c *clientConn) forget(waiting *call, late bool) {
 	c.mu.Lock()
 	delete(c.pending, waiting.id)
-	silent := late && c.heard == waiting.heard
+	silent := c.heard == waiting.heard && (late || time.Since(waiting.sent) >= silence)
 	c.mu.Unlock()
 	if silent {
 		c.fail(ErrLost)
