@@ -3,8 +3,9 @@
 // with. The implementations are hsm/soft (embedded, pure Go) and hsm/pkcs11.
 //
 // The package does no I/O of its own, knows nothing of Raft, and of AWS no more
-// than how its ciphertexts and identifiers look ([Blob]). It is safe because key material crosses its interfaces only as [WrappedKey]: wrapped,
-// inside the partition, under the cluster's domain key.
+// than how its ciphertexts and identifiers look ([Blob]). It is safe because key
+// material crosses its interfaces only as [WrappedKey]: wrapped, inside the
+// partition, under the cluster's domain key. DESIGN.md argues the choices.
 package hsm
 
 import (

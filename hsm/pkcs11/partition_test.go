@@ -257,3 +257,21 @@ func TestUnnoticedLoss(t *testing.T) {
 		}
 	}
 }
+
+// TestPoorToken: a token that takes no keys in clear is believed that its key
+// wrapping is RFC 5649, and one without RSA works where domain keys come in by
+// other ways.
+func TestPoorToken(t *testing.T) {
+	f := newFake(t, "one")
+	f.mechanisms = f.mechanisms[:len(f.mechanisms)-1]
+	f.arm(failing{function: "C_CreateObject", code: p11.CKR_TEMPLATE_INCONSISTENT})
+	p := openFake(t, f.process(), fakeConfig("one"))
+	ctx := t.Context()
+	must(t, p.CreateDomain(ctx, 1))
+	must(t, p.Check(ctx))
+	_, err := p.TransportKey(ctx)
+	wants(t, "a transport key", err, hsm.ErrUnsupported)
+	_, err = p.ExportDomain(ctx, 1, partner(t))
+	wants(t, "an export", err, hsm.ErrUnsupported)
+	wants(t, "an import", p.ImportDomain(ctx, 1, make([]byte, 384)), hsm.ErrUnsupported)
+}

@@ -3,6 +3,7 @@
 package pkcs11_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -43,4 +44,13 @@ func TestCross(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = p.Close() })
 	hsmtest.Cross(t, openToken(t, uri, pin), p)
+}
+
+func TestModuleThatIsNone(t *testing.T) {
+	for _, module := range []string{"/nonexistent.so", "/dev/null"} {
+		_, err := pkcs11.Open(t.Context(), pkcs11.Config{URI: "pkcs11:token=x?module-path=" + module, PIN: "1234"})
+		if !errors.Is(err, hsm.ErrUnavailable) {
+			t.Errorf("%s: %v", module, err)
+		}
+	}
 }

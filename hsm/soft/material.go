@@ -118,7 +118,11 @@ func (p *Partition) open(ctx context.Context, key *hsm.WrappedKey) (*cache.Entry
 	if err != nil {
 		return nil, err
 	}
-	return p.material.Add(id, m), nil
+	e := p.material.Add(id, m)
+	if p.closed.Load() { // Close may have emptied the cache before
+		p.material.Remove(e)
+	}
+	return e, nil
 }
 
 // opener answers the AEAD that opens messages with the given nonce prefix.
@@ -140,7 +144,11 @@ func (p *Partition) opener(ctx context.Context, key *hsm.WrappedKey, prefix [xae
 	if err != nil {
 		return nil, err
 	}
-	return p.derived.Add(id, &aead{a}), nil
+	e := p.derived.Add(id, &aead{a})
+	if p.closed.Load() { // likewise
+		p.derived.Remove(e)
+	}
+	return e, nil
 }
 
 // openSecret is open for keys that encrypt.
