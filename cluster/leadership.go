@@ -9,6 +9,8 @@ import (
 
 // leadership is who leads, as this node's Raft believes.
 type leadership struct {
+	found func() // called when a leader becomes known
+
 	mu      sync.Mutex
 	view    leaderView
 	lost    chan struct{} // closed when this node's leadership ends
@@ -26,8 +28,9 @@ type leaderView struct {
 // known says whether there is a leader to turn to.
 func (v leaderView) known() bool { return v.name != "" }
 
-func newLeadership() *leadership {
+func newLeadership(found func()) *leadership {
 	l := &leadership{
+		found:   found,
 		lost:    make(chan struct{}),
 		changed: make(chan struct{}),
 		notify:  make(chan bool, 1),
@@ -71,6 +74,9 @@ func (l *leadership) set(view leaderView) {
 	defer l.mu.Unlock()
 	if view == l.view {
 		return
+	}
+	if view.known() && view.name != l.view.name {
+		l.found()
 	}
 	if view.leading && !l.view.leading {
 		l.lost = make(chan struct{})

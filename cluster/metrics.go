@@ -16,6 +16,7 @@ type metrics struct {
 	latency   prometheus.Histogram
 	conflicts prometheus.Counter
 	forwards  prometheus.Counter
+	leaders   prometheus.Counter
 }
 
 func newMetrics(n *Node) *metrics {
@@ -39,9 +40,40 @@ func newMetrics(n *Node) *metrics {
 			Name: "cofre_commit_forwards_total",
 			Help: "Batches that this node sent to a leader elsewhere.",
 		}),
+		leaders: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cofre_raft_leader_changes_total",
+			Help: "How often this node got to know a leader: one for every election, and for every leader lost and found.",
+		}),
 	}
-	m.register(m.batch, m.latency, m.conflicts, m.forwards)
+	m.register(m.batch, m.latency, m.conflicts, m.forwards, m.leaders)
 	return m
+}
+
+// watch adds the figures that are read when they are collected.
+func (m *metrics) watch(n *Node) {
+	for _, gauge := range []struct {
+		name, help string
+		read       func() float64
+	}{
+		{"cofre_raft_state", "0 follower, 1 candidate, 2 leader, 3 stopped.", func() float64 { return float64(n.raft.State()) }},
+		{"cofre_raft_term", "Raft term.", func() float64 { return float64(n.raft.CurrentTerm()) }},
+		{"cofre_raft_last_index", "Index of the last entry of the Raft log.", func() float64 { return float64(n.raft.LastIndex()) }},
+		{"cofre_raft_commit_index", "Index of the last entry known to be committed.", func() float64 { return float64(n.raft.CommitIndex()) }},
+		{"cofre_raft_applied_index", "Index of the last entry in the state.", func() float64 { return float64(n.store.Applied()) }},
+		{"cofre_commit_waiting_transactions", "Transactions that wait for a batch.", func() float64 { return float64(n.queue.Waiting()) }},
+		{"cofre_ledger_records", "Records in the ledger.", func() float64 { return float64(n.store.Status().LedgerSize) }},
+		{"cofre_hsm_up", "1 where the HSM partition works.", func() float64 { return truth(n.partition.check() == nil) }},
+		{"cofre_node_ready", "1 where the node can serve.", func() float64 { return truth(n.Ready() == nil) }},
+	} {
+		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: gauge.name, Help: gauge.help}, gauge.read))
+	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // resolved takes a batch whose outcome became known.

@@ -41,21 +41,21 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 
 func newNode(cfg Config) *Node {
 	n := &Node{
-		cfg:        cfg,
-		home:       home{cfg.DataDir},
-		logger:     cfg.Logger.Named("cluster"),
-		fate:       newFate(),
-		disk:       newStall(cfg.Timing.Stall),
-		partition:  &partition{Partition: cfg.Partition},
-		leadership: newLeadership(),
-		proposals:  newProposals(),
-		isolated:   make(chan struct{}),
-		joining:    make(chan struct{}, maxJoining),
-		admitting:  make(chan struct{}, 1),
-		kick:       make(chan struct{}, 1),
+		cfg:       cfg,
+		home:      home{cfg.DataDir},
+		logger:    cfg.Logger.Named("cluster"),
+		fate:      newFate(),
+		disk:      newStall(cfg.Timing.Stall),
+		partition: &partition{Partition: cfg.Partition},
+		proposals: newProposals(),
+		isolated:  make(chan struct{}),
+		joining:   make(chan struct{}, maxJoining),
+		admitting: make(chan struct{}, 1),
+		kick:      make(chan struct{}, 1),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.metrics = newMetrics(n)
+	n.leadership = newLeadership(n.metrics.leaders.Inc)
 	n.methods = n.handlers()
 	n.peers = &peers{dial: n.dialPeer, clients: make(map[peerKey]*rpc.Client)}
 	return n
@@ -240,6 +240,7 @@ func (n *Node) raftConfig() *raft.Config {
 // startWork starts what runs beside Raft for as long as the node lives.
 func (n *Node) startWork() {
 	n.port.running.Go(n.port.serve)
+	n.metrics.watch(n)
 	n.background.Go(func() { n.leadership.follow(n.ctx, n.raft) })
 	n.background.Go(func() {
 		<-n.fate.ended

@@ -117,6 +117,13 @@ func (q *Queue) Commit(ctx context.Context, caller string, txn *fsm.Txn) (Result
 	}
 }
 
+// Waiting is how many transactions wait for a batch.
+func (q *Queue) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting.Len()
+}
+
 func (q *Queue) enqueue(e *entry) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -116,11 +116,7 @@ func TestGivingUp(t *testing.T) {
 		_, err := q.Commit(ctx, "a", l.txn("waiting"))
 		second <- err
 	}()
-	await(t, "the second to wait", func() bool {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return q.waiting.Len() == 1
-	})
+	await(t, "the second to wait", func() bool { return q.Waiting() == 1 })
 	cancel()
 	if err := <-first; !errors.Is(err, ErrUnknown) {
 		t.Errorf("in flight: %v", err)
@@ -167,11 +163,7 @@ func TestOverload(t *testing.T) {
 				t.Errorf("%s: %v", caller, err)
 			}
 		})
-		await(t, "a transaction to wait", func() bool {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			return q.waiting.Len() == want
-		})
+		await(t, "a transaction to wait", func() bool { return q.Waiting() == want })
 	}
 	enqueue("greedy", 1)
 	enqueue("greedy", 2)
@@ -254,11 +246,7 @@ func TestClose(t *testing.T) {
 				<-l.entered
 			}
 		}
-		await(t, "the second to wait", func() bool {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			return q.waiting.Len() == 1
-		})
+		await(t, "the second to wait", func() bool { return q.Waiting() == 1 })
 		q.Close(expired())
 		a, b := <-errs, <-errs
 		if errors.Is(a, ErrClosed) {
@@ -314,11 +302,7 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
-	await(t, "all to wait", func() bool {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return q.waiting.Len() == 10
-	})
+	await(t, "all to wait", func() bool { return q.Waiting() == 10 })
 	close(l.away)
 	callers.Wait()
 	await(t, "all batches to be reported", func() bool {
