@@ -38,6 +38,7 @@ func benchmarkTransact(b *testing.B, logStore string, clients int) {
 	padding := strings.Repeat(`"member": "value of a member",`, 25)
 	var before, after syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	term := f.nodes[0].node.Status().Term
 	b.ResetTimer()
 	start := time.Now()
 	var running sync.WaitGroup
@@ -64,5 +65,6 @@ func benchmarkTransact(b *testing.B, logStore string, clients int) {
 	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	cpu := time.Duration(after.Utime.Nano() - before.Utime.Nano() + after.Stime.Nano() - before.Stime.Nano())
 	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "txn/s")
+	b.ReportMetric(float64(f.nodes[0].node.Status().Term-term), "elections")
 	b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/txn")
 }

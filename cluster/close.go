@@ -102,6 +102,9 @@ func (n *Node) release() error {
 		n.port.running.Wait()
 	}
 	n.background.Wait()
+	if n.herald != nil {
+		n.herald.running.Wait()
+	}
 	if n.stores != nil {
 		errs = append(errs, n.stores.Close())
 	}

@@ -26,6 +26,17 @@ type nothing struct{}
 // servers is the newest Raft configuration that this node knows.
 func (n *Node) servers() []raft.Server { return n.raft.GetConfiguration().Configuration().Servers }
 
+// others is the configuration without this node.
+func (n *Node) others() []raft.Server {
+	var others []raft.Server
+	for _, server := range n.servers() {
+		if string(server.ID) != n.who.Name {
+			others = append(others, server)
+		}
+	}
+	return others
+}
+
 // server looks a node up in the Raft configuration.
 func (n *Node) server(name string) (raft.Server, bool) {
 	for _, server := range n.servers() {
@@ -44,10 +55,8 @@ func (n *Node) addressOf(name string) string {
 // addresses are those of all nodes, this one's first.
 func (n *Node) addresses() []string {
 	list := []string{n.cfg.Advertise}
-	for _, server := range n.servers() {
-		if string(server.ID) != n.who.Name {
-			list = append(list, string(server.Address))
-		}
+	for _, server := range n.others() {
+		list = append(list, string(server.Address))
 	}
 	return list
 }

@@ -90,13 +90,10 @@ func (h *HSM) askPeer(ctx context.Context, name string, w *work) (product, error
 func (n *Node) helpers() []string {
 	view, _ := n.leadership.current()
 	var names []string
-	for _, server := range n.servers() {
-		name := string(server.ID)
-		switch name {
-		case n.who.Name:
-		case view.name:
+	for _, server := range n.others() {
+		if name := string(server.ID); name == view.name {
 			names = slices.Insert(names, 0, name)
-		default:
+		} else {
 			names = append(names, name)
 		}
 	}

@@ -18,8 +18,10 @@ type machine struct {
 	snapshots *snapshot.Store
 	progress  *progress
 	disk      *stall
-	// observe takes every result; it must not block.
-	observe func(fsm.Result)
+	// observe takes every result, committed the index and term of the last entry of
+	// a batch and how many commands it holds. They must not block.
+	observe   func(fsm.Result)
+	committed func(last *raft.Log, commands int)
 	// fail stops the node: what the store holds is not known any more.
 	fail func(error)
 
@@ -53,13 +55,17 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 		}
 		return answers
 	}
-	m.seen = logs[len(logs)-1].Index
+	last := logs[len(logs)-1]
+	m.seen = last.Index
 	m.progress.advance(m.store.Applied())
+	commands := 0
 	for _, answer := range answers {
 		if result, ok := answer.(fsm.Result); ok {
 			m.observe(result)
+			commands++
 		}
 	}
+	m.committed(last, commands)
 	return answers
 }
 

@@ -37,6 +37,7 @@ type Node struct {
 	raft       *raft.Raft
 	leadership *leadership
 	proposals  *proposals
+	herald     *herald
 	leaving    sync.Once
 	isolated   chan struct{} // closed once nothing of this node reaches a peer
 	// raftStopped stops Raft, once, and answers when it has stopped.

@@ -198,6 +198,7 @@ func (n *Node) startRaft(context.Context) error {
 		Fenced:      n.fail,
 		Resolved:    n.metrics.resolved,
 	})
+	n.herald = n.newHerald()
 	guard := &guard{disk: n.disk, fail: n.fail, isolated: n.isolated}
 	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{LogStore: n.stores.Logs, guard: guard})
 	if err != nil {
@@ -209,6 +210,7 @@ func (n *Node) startRaft(context.Context) error {
 		progress:  n.progress,
 		disk:      n.disk,
 		observe:   n.queue.Observe,
+		committed: n.announce,
 		fail:      n.fail,
 	}
 	stable := &guardedStable{StableStore: n.stores.Stable, guard: guard}
@@ -218,6 +220,35 @@ func (n *Node) startRaft(context.Context) error {
 	}
 	n.raftStopped = sync.OnceValue(n.stopRaft)
 	return nil
+}
+
+func (n *Node) newHerald() *herald {
+	return &herald{
+		self: raft.RPCHeader{
+			ProtocolVersion: raft.ProtocolVersionMax,
+			ID:              []byte(n.who.Name),
+			Addr:            []byte(n.cfg.Advertise),
+		},
+		transport: n.transport,
+		peers:     n.others,
+		leads:     n.leads,
+		busy:      make(map[raft.ServerID]bool),
+	}
+}
+
+// leads says whether this node leads in a term. Raft's FSM goroutine asks, which
+// runs before n.raft is set; leadership is known only after.
+func (n *Node) leads(term uint64) bool {
+	leading, _ := n.leadership.leading()
+	return leading && n.raft.CurrentTerm() == term
+}
+
+// announce has followers told what is committed, unless other commands are on
+// their way to them.
+func (n *Node) announce(last *raft.Log, commands int) {
+	if n.proposals.count() <= commands {
+		n.herald.announce(last.Index, last.Term)
+	}
 }
 
 func (n *Node) raftConfig() *raft.Config {

@@ -60,11 +60,8 @@ func (n *Node) inquire(index uint64) map[string]*report {
 		asking  sync.WaitGroup
 		reports = make(map[string]*report)
 	)
-	for _, server := range n.servers() {
+	for _, server := range n.others() {
 		name := string(server.ID)
-		if name == n.who.Name {
-			continue
-		}
 		asking.Go(func() {
 			r, err := call[report](ctx, n.peers.client(peerKey{name: name}), methodStatus, &inquiry{Index: index})
 			if err != nil {

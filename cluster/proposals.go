@@ -27,6 +27,13 @@ func (p *proposals) begin() bool {
 	return true
 }
 
+// count is how many are open.
+func (p *proposals) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
 func (p *proposals) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
