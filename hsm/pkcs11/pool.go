@@ -187,12 +187,13 @@ func (p *Partition) enter(sl *slot) (*session, error) {
 // finish ends a call and gives the slot back.
 func (p *Partition) finish(sl *slot, s *session, err error) {
 	if s != nil {
-		if classify(err) == retire {
+		switch classify(err) {
+		case retire:
 			// Closing the session would destroy the objects that were made in it,
 			// which others use: it stays open, unused, until the next connection.
 			sl.retired = append(sl.retired, sl.handle)
 			sl.epoch = 0
-		} else if err == nil {
+		case done: // also where the caller was wrong: that call may have discarded objects too
 			p.sweep(s)
 		}
 		p.module.leave()
