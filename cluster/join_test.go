@@ -235,3 +235,32 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("the server certificate: %v", err)
 	}
 }
+
+// TestRenewal: a certificate is renewed while the node runs, and peers go on to
+// accept the node, over old connections and new ones.
+func TestRenewal(t *testing.T) {
+	f := newCluster(t, 2, nil)
+	n := f.follower()
+	before := n.node.credentials.current.Load().Leaf
+	if n.node.credentials.due(time.Now()) || !n.node.credentials.due(before.NotAfter.Add(-time.Hour)) {
+		t.Error("due at the wrong time")
+	}
+	n.ok(n.node.renew(f.ctx(), n.node.HSM()), "renew")
+	after := n.node.credentials.current.Load().Leaf
+	if before.SerialNumber.Cmp(after.SerialNumber) == 0 {
+		t.Error("the certificate is the old one")
+	}
+	n.node.transport.CloseStreams()
+	n.node.peers.client(peerKey{name: f.leader().cfg.Name}).Close()
+	if _, err := f.leader().transact(f.ctx(), nil); err != nil {
+		t.Error(err)
+	}
+	n.stop()
+	n.open()
+	if again := n.node.credentials.current.Load().Leaf; again.SerialNumber.Cmp(after.SerialNumber) != 0 {
+		t.Error("after a restart it is another certificate")
+	}
+	if _, err := n.transact(f.ctx(), nil); err != nil {
+		t.Error(err)
+	}
+}

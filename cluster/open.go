@@ -2,16 +2,10 @@ package cluster
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"sync"
 	"time"
 
-	"github.com/hashicorp/raft"
-
-	"github.com/cofre-kms/cofre/cluster/commit"
 	"github.com/cofre-kms/cofre/cluster/pki"
 	"github.com/cofre-kms/cofre/cluster/rpc"
 	"github.com/cofre-kms/cofre/cluster/snapshot"
@@ -28,7 +22,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := newNode(cfg)
 	// Each step leaves in n what it opened, so that release closes just that.
 	for _, step := range []func(context.Context) error{
-		n.identify, n.openState, n.openLog, n.recover, n.certify, n.openPort, n.startRaft,
+		n.identify, n.openState, n.openLog, n.recover, n.certify, n.openPort,
+		n.startTransport, n.startQueue, n.startRaft,
 	} {
 		if err := step(ctx); err != nil {
 			n.fate.end(nil)
@@ -164,120 +159,4 @@ func (n *Node) allow(peer pki.Identity) error {
 		return fmt.Errorf("%w: %s was admitted anew", pki.ErrWrongNode, peer.Name)
 	}
 	return nil
-}
-
-func (n *Node) startRaft(context.Context) error {
-	stream := newStream(n.port, n.cfg.Advertise)
-	n.transport = &transport{
-		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-			Logger:  n.logger.Named("transport"),
-			Stream:  stream,
-			MaxPool: 3,
-			Timeout: 10 * n.cfg.Timing.Heartbeat,
-
-			MsgpackUseNewTimeFormat: true,
-		}),
-		stalled: n.disk.stalled,
-	}
-	n.port.handlers = map[string]func(context.Context, net.Conn, tls.ConnectionState){
-		pki.ProtocolRaft: func(_ context.Context, conn net.Conn, _ tls.ConnectionState) { stream.deliver(conn) },
-		pki.ProtocolNode: n.serveNode,
-		pki.ProtocolJoin: n.serveJoin,
-	}
-	incarnation, err := n.home.incarnate(time.Now())
-	if err != nil {
-		return err
-	}
-	n.queue = commit.New(commit.Config{
-		Node:        n.who.Name,
-		Incarnation: incarnation,
-		Proposer:    proposer{n},
-		Window:      n.cfg.Limits.Window,
-		MaxWaiting:  n.cfg.Limits.Waiting,
-		Logger:      n.logger.Named("commit"),
-		Fenced:      n.fail,
-		Resolved:    n.metrics.resolved,
-	})
-	n.herald = n.newHerald()
-	guard := &guard{disk: n.disk, fail: n.fail, isolated: n.isolated}
-	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{LogStore: n.stores.Logs, guard: guard})
-	if err != nil {
-		return fmt.Errorf("caching the Raft log: %w", err)
-	}
-	machine := &machine{
-		store:     n.store,
-		snapshots: n.snapshots,
-		progress:  n.progress,
-		disk:      n.disk,
-		observe:   n.queue.Observe,
-		committed: n.announce,
-		fail:      n.fail,
-	}
-	stable := &guardedStable{StableStore: n.stores.Stable, guard: guard}
-	n.raft, err = raft.NewRaft(n.raftConfig(), machine, logs, stable, n.snapshots, n.transport)
-	if err != nil {
-		return fmt.Errorf("starting Raft: %w", err)
-	}
-	n.raftStopped = sync.OnceValue(n.stopRaft)
-	return nil
-}
-
-func (n *Node) newHerald() *herald {
-	return &herald{
-		self: raft.RPCHeader{
-			ProtocolVersion: raft.ProtocolVersionMax,
-			ID:              []byte(n.who.Name),
-			Addr:            []byte(n.cfg.Advertise),
-		},
-		transport: n.transport,
-		peers:     n.others,
-		leads:     n.leads,
-		busy:      make(map[raft.ServerID]bool),
-	}
-}
-
-// leads says whether this node leads in a term. Raft's FSM goroutine asks, which
-// runs before n.raft is set; leadership is known only after.
-func (n *Node) leads(term uint64) bool {
-	leading, _ := n.leadership.leading()
-	return leading && n.raft.CurrentTerm() == term
-}
-
-// announce has followers told what is committed, unless other commands are on
-// their way to them.
-func (n *Node) announce(last *raft.Log, commands int) {
-	if n.proposals.count() <= commands {
-		n.herald.announce(last.Index, last.Term)
-	}
-}
-
-func (n *Node) raftConfig() *raft.Config {
-	c := raft.DefaultConfig()
-	c.LocalID = raft.ServerID(n.who.Name)
-	c.HeartbeatTimeout = n.cfg.Timing.Heartbeat
-	c.ElectionTimeout = n.cfg.Timing.Election
-	c.LeaderLeaseTimeout = n.cfg.Timing.Lease
-	c.CommitTimeout = n.cfg.Timing.Commit
-	c.SnapshotInterval = n.cfg.Timing.Snapshot
-	c.SnapshotThreshold = n.cfg.Limits.SnapshotEntries
-	c.TrailingLogs = n.cfg.Limits.TrailingEntries
-	c.NoSnapshotRestoreOnStart = true // the store recovers by itself
-	c.NoLegacyTelemetry = true
-	c.ShutdownOnRemove = false
-	c.Logger = n.logger.Named("raft")
-	return c
-}
-
-// startWork starts what runs beside Raft for as long as the node lives.
-func (n *Node) startWork() {
-	n.port.running.Go(n.port.serve)
-	n.metrics.watch(n)
-	n.background.Go(func() { n.leadership.follow(n.ctx, n.raft) })
-	n.background.Go(func() {
-		<-n.fate.ended
-		n.raftStopped()
-	})
-	for _, work := range []func(){n.enroll, n.oversee, n.watchPartition, n.keepCertificate} {
-		n.background.Go(work)
-	}
 }

@@ -10,7 +10,7 @@ import (
 // a second, and Ready waits for the next one.
 const (
 	firstPause = 2 * time.Millisecond
-	lastPause  = 100 * time.Millisecond
+	lastPause  = 30 * time.Millisecond
 )
 
 // run starts batches while there are transactions, a slot in the window and
