@@ -56,7 +56,6 @@ func (h *herald) tell(peer raft.Server, index, term uint64) {
 	message := &raft.AppendEntriesRequest{
 		RPCHeader:         h.self,
 		Term:              term,
-		Leader:            h.self.Addr,
 		PrevLogEntry:      index,
 		PrevLogTerm:       term,
 		LeaderCommitIndex: index,

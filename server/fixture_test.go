@@ -159,6 +159,12 @@ type answer struct {
 	Message string `json:"message"`
 }
 
+// requestIDs are the values of the header that AWS does not spell canonically.
+func (a *answer) requestIDs() []string {
+	//lint:ignore SA1008 it is AWS's own spelling that is tested
+	return a.header["x-amzn-RequestId"]
+}
+
 func (f *fixture) send(t testing.TB, r *http.Request) *answer {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -32,7 +32,7 @@ func TestAnAnswer(t *testing.T) {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
-	if id := a.header["x-amzn-RequestId"]; len(id) != 1 || len(id[0]) != 36 || id[0] != event.RequestID || event.EventID == event.RequestID {
+	if id := a.requestIDs(); len(id) != 1 || len(id[0]) != 36 || id[0] != event.RequestID || event.EventID == event.RequestID {
 		t.Errorf("request id %v, in the record %s, event %s", id, event.RequestID, event.EventID)
 	}
 	if event.EventName != "Echo" || !event.ReadOnly || event.EventTime != "2026-11-24T12:00:00Z" || event.SourceIPAddress != "192.0.2.1" ||
@@ -92,7 +92,7 @@ func TestRefusals(t *testing.T) {
 			}
 			event := f.last(t)
 			if event.ErrorCode != test.errorCode || event.EventName != test.eventName || event.ResponseElements != nil ||
-				(event.RequestParameters != nil) != test.parameters || event.RequestID != a.header["x-amzn-RequestId"][0] {
+				(event.RequestParameters != nil) != test.parameters || event.RequestID != a.requestIDs()[0] {
 				t.Errorf("record is %+v", event)
 			}
 			if rec, err := f.node.View().Get("test\x00written"); err != nil || rec != nil {
@@ -372,7 +372,7 @@ func TestUnauthenticatedLeavesNoRecord(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			before := f.node.Syncs()
 			a := f.send(t, test.make())
-			if a.status != 400 || a.Type != test.code || a.Message == "" || len(a.header["x-amzn-RequestId"]) != 1 {
+			if a.status != 400 || a.Type != test.code || a.Message == "" || len(a.requestIDs()) != 1 {
 				t.Errorf("%d %s", a.status, a.body)
 			}
 			if synced := f.node.Syncs() - before; synced != test.synced {

@@ -59,7 +59,7 @@ func (c *cluster) endpoint(cert *tls.Certificate) *Endpoint {
 
 // meet runs a handshake and answers both sides' errors. With TLS 1.3 a client
 // learns of its refusal when it reads.
-func meet(t *testing.T, server, client *tls.Config) (clientErr, serverErr error, state tls.ConnectionState) {
+func meet(t *testing.T, server, client *tls.Config) (state tls.ConnectionState, clientErr, serverErr error) {
 	t.Helper()
 	near, far := net.Pipe()
 	defer near.Close()
@@ -80,7 +80,7 @@ func meet(t *testing.T, server, client *tls.Config) (clientErr, serverErr error,
 	}
 	near.Close()
 	serverErr = <-done
-	return clientErr, serverErr, s.ConnectionState()
+	return s.ConnectionState(), clientErr, serverErr
 }
 
 func TestMutual(t *testing.T) {
@@ -122,7 +122,7 @@ func TestMutual(t *testing.T) {
 		{"client not welcome", &strict, c.endpoint(c.node("two", now)).Client(ProtocolNode, ""), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			clientErr, serverErr, state := meet(t, test.server.Server(), test.client)
+			state, clientErr, serverErr := meet(t, test.server.Server(), test.client)
 			if refused := clientErr != nil || serverErr != nil; refused != test.refused {
 				t.Fatalf("client: %v, server: %v", clientErr, serverErr)
 			}
@@ -145,21 +145,21 @@ func TestJoin(t *testing.T) {
 	c, foreign := newCluster(t), newCluster(t)
 	server := c.endpoint(c.node("one", now)).Server()
 	clock := func() time.Time { return now }
-	clientErr, serverErr, state := meet(t, server, JoinClient(Pin(c.authority.Certificate), clock))
+	state, clientErr, serverErr := meet(t, server, JoinClient(Pin(c.authority.Certificate), clock))
 	if clientErr != nil || serverErr != nil || state.NegotiatedProtocol != ProtocolJoin {
 		t.Errorf("client: %v, server: %v, protocol %q", clientErr, serverErr, state.NegotiatedProtocol)
 	}
 	if _, err := PeerOf(state); !errors.Is(err, ErrNotNode) {
 		t.Errorf("a joining node is taken for one: %v", err)
 	}
-	clientErr, _, _ = meet(t, server, JoinClient(Pin(foreign.authority.Certificate), clock))
+	_, clientErr, _ = meet(t, server, JoinClient(Pin(foreign.authority.Certificate), clock))
 	if !errors.Is(clientErr, ErrWrongAuthority) {
 		t.Errorf("another cluster's pin: %v", clientErr)
 	}
 	// A server that shows the pinned CA's certificate beside a leaf of its own.
 	impostor := foreign.node("one", now)
 	impostor.Certificate = append(impostor.Certificate[:1], c.authority.Certificate.Raw)
-	clientErr, _, _ = meet(t, foreign.endpoint(impostor).Server(), JoinClient(Pin(c.authority.Certificate), clock))
+	_, clientErr, _ = meet(t, foreign.endpoint(impostor).Server(), JoinClient(Pin(c.authority.Certificate), clock))
 	if clientErr == nil {
 		t.Error("a stolen CA certificate is enough")
 	}
