@@ -125,7 +125,7 @@ func (n *Node) enter(ctx context.Context, req *joinRequest, spender [sha256.Size
 		if err != nil {
 			return err
 		}
-		if present != nil {
+		if present != nil && !present.Gone {
 			if ticket.Spent == nil || ticket.Member != present.ID {
 				return fmt.Errorf("%w: %s", ErrNameTaken, req.Name)
 			}

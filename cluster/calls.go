@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -68,8 +69,8 @@ func (n *Node) serveNode(ctx context.Context, conn net.Conn, state tls.Connectio
 		if handle == nil {
 			return nil, fmt.Errorf("method %d is unknown", method)
 		}
-		if err := n.fate.check(); err != nil {
-			return nil, err
+		if err := errors.Join(n.fate.check(), n.allow(peer)); err != nil {
+			return nil, err // it may have been removed since it connected
 		}
 		return handle(ctx, peer, body)
 	})

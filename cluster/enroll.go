@@ -140,7 +140,7 @@ func (n *Node) place(request *enrollment) error {
 	if err != nil {
 		return fmt.Errorf("looking up a member: %w", err)
 	}
-	if m == nil {
+	if m == nil || m.Removed != 0 {
 		return rpc.Errorf(rpc.CodeFailed, "%s is not a member", request.Name)
 	}
 	id, address := raft.ServerID(request.Name), raft.ServerAddress(request.Address)

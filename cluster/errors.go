@@ -26,7 +26,7 @@ var (
 	ErrDiverged = errors.New("cluster: replica has diverged")
 )
 
-// Errors of Init, Join and Open.
+// Errors of Init, Join, Open and Remove.
 var (
 	// ErrOccupied is returned when the data directory holds a node already.
 	ErrOccupied = errors.New("cluster: the data directory holds a node already")
@@ -43,6 +43,8 @@ var (
 	ErrToken = errors.New("cluster: join token refused")
 	// ErrNameTaken is returned when the cluster has a member of the name already.
 	ErrNameTaken = errors.New("cluster: the name is taken")
+	// ErrNoMember is returned when the cluster has no member of the name.
+	ErrNoMember = errors.New("cluster: no such member")
 	// ErrForeignDomain is returned when a joining partition holds another domain
 	// key than the cluster's.
 	ErrForeignDomain = errors.New("cluster: the partition holds another cluster's domain key")

@@ -147,16 +147,20 @@ func (n *Node) openPort(context.Context) error {
 	return nil
 }
 
-// allow refuses a peer whose name belongs to another member. A name that this
-// node does not know is welcome: its certificate shows that the cluster admitted
-// it, and this node may be behind.
+// allow refuses a peer that was removed, or whose name belongs to another member
+// now. A name that this node does not know is welcome: its certificate shows that
+// the cluster admitted it, and this node may be behind.
 func (n *Node) allow(peer pki.Identity) error {
 	m, _, err := memberTable.Peek(n.store, peer.Name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("looking up a peer: %w", err)
-	}
-	if m != nil && m.ID != peer.Member {
+	case m == nil:
+		return nil
+	case m.ID != peer.Member:
 		return fmt.Errorf("%w: %s was admitted anew", pki.ErrWrongNode, peer.Name)
+	case m.Removed != 0:
+		return fmt.Errorf("%w: %s was removed", pki.ErrWrongNode, peer.Name)
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ func (n *Node) oversee() {
 		reports := n.inquire(own.Applied)
 		n.compare(own, reports)
 		n.promote(own.Applied, reports)
+		n.expel()
 		n.yield(reports)
 	})
 }

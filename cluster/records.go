@@ -19,6 +19,10 @@ type member struct {
 	Identity []byte `cbor:"3,keyasint"` // DER SubjectPublicKeyInfo of its identity key
 	Serial   string `cbor:"4,keyasint"` // of the token that holds the identity key
 	Joined   int64  `cbor:"5,keyasint"` // Unix milliseconds
+	// Removed is when it was taken out of the cluster, in Unix milliseconds; 0 for
+	// members. Gone says that it has left the Raft configuration too.
+	Removed int64 `cbor:"6,keyasint,omitempty"`
+	Gone    bool  `cbor:"7,keyasint,omitempty"`
 }
 
 // ticket is what the cluster keeps of a join token.

@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/cofre-kms/cofre/cluster/pki"
+	"github.com/cofre-kms/cofre/fsm"
+)
+
+// remove takes a member out, by a call on another node.
+func (f *fixture) remove(n *testNode) {
+	f.t.Helper()
+	for _, other := range f.running() {
+		if other != n {
+			event := f.event()
+			err := other.node.Remove(f.ctx(), n.cfg.Name, event)
+			other.ok(err, "Remove")
+			f.note(event, nil)
+			return
+		}
+	}
+}
+
+// TestRemove: a member that is removed, whoever it is, has no part in the cluster
+// any more, whatever it still holds; another node may take its name.
+func TestRemove(t *testing.T) {
+	for _, role := range []string{"follower", "leader", "dead"} {
+		t.Run(role, func(t *testing.T) {
+			f := newCluster(t, 3, nil)
+			gone := f.follower()
+			switch role {
+			case "leader":
+				gone = f.leader()
+			case "dead":
+				gone.stop()
+			}
+			f.remove(gone)
+			f.damaged[gone.cfg.Name] = true // it hears nothing more, so it does not keep level
+			if role != "dead" {
+				f.banished(gone)
+				gone.kill()
+			}
+			f.await("the others to have a leader", func() error { return f.running()[0].node.Ready() })
+			for _, n := range f.running() {
+				if _, err := n.transact(f.ctx(), nil); err != nil {
+					t.Errorf("%s: %v", n.cfg.Name, err)
+				}
+				if members := n.node.Status().Members; len(members) != 2 {
+					t.Errorf("%s knows %v", n.cfg.Name, members)
+				}
+			}
+			f.replace(gone)
+		})
+	}
+	t.Run("nobody", func(t *testing.T) {
+		f := newCluster(t, 1, nil)
+		if err := f.nodes[0].node.Remove(f.ctx(), "nobody", nil); !errors.Is(err, ErrNoMember) {
+			t.Errorf("answered %v", err)
+		}
+	})
+}
+
+// banished checks that a removed node that still runs can do nothing.
+func (f *fixture) banished(n *testNode) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.ctx(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := n.node.Transact(ctx, "c", func(*fsm.Txn) error { return nil }); err == nil {
+		f.t.Error("a removed node commits")
+	}
+	for _, other := range f.running() {
+		if other == n {
+			continue
+		}
+		conn, err := n.node.port.dial(f.ctx(), pki.ProtocolNode, "", other.cfg.Advertise)
+		if err == nil { // with TLS 1.3 the refusal comes with the first read
+			_, err = conn.Read(make([]byte, 1))
+			conn.Close()
+		}
+		if err == nil {
+			f.t.Errorf("%s talks to a removed node", other.cfg.Name)
+		}
+	}
+}
+
+// replace joins a new node under the name of one that was removed.
+func (f *fixture) replace(n *testNode) {
+	f.t.Helper()
+	n.ok(os.RemoveAll(n.cfg.DataDir), "RemoveAll")
+	n.ok(Join(f.ctx(), n.cfg, f.token(time.Hour)), "Join")
+	delete(f.damaged, n.cfg.Name)
+	n.open()
+	f.await("the new node to vote", func() error { return n.node.Ready() })
+	if _, err := n.transact(f.ctx(), nil); err != nil {
+		f.t.Errorf("the new node: %v", err)
+	}
+}
