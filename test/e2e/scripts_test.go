@@ -173,13 +173,28 @@ func TestScripts(t *testing.T) {
 		}
 	})
 	t.Run("the AWS CLI with the environment file", func(t *testing.T) {
-		if exec.Command("aws", "--version").Run() != nil {
-			absent(t, "the AWS CLI")
-		}
-		if out := l.shell("aws kms list-keys --query Keys[].KeyId --output text"); out != key {
+		if out := l.shell(awsCLI(t) + " kms list-keys --query Keys[].KeyId --output text"); out != key {
 			t.Errorf("list-keys prints %q, want %s", out, key)
 		}
 	})
+}
+
+// awsCLI is the command line of the AWS CLI. Releases before 1.29 and 2.13, which
+// some distributions have, do not know AWS_ENDPOINT_URL.
+func awsCLI(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("aws", "--version").Output()
+	if err != nil {
+		absent(t, "the AWS CLI")
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d", &major, &minor); err != nil {
+		t.Fatalf("aws --version prints %q: %v", out, err)
+	}
+	if (major == 1 && minor < 29) || (major == 2 && minor < 13) {
+		return `aws --endpoint-url "$AWS_ENDPOINT_URL"`
+	}
+	return "aws"
 }
 
 // TestScriptsOneNodeSoftHSM is the smallest cluster, on a token.
