@@ -19,7 +19,7 @@ import (
 var errStalled = errors.New("cluster: the disk hangs")
 
 // transport is Raft's transport over the node port. It differs from
-// raft.NetworkTransport in two points. A peer is reached by name and address, and
+// raft.NetworkTransport in three points (the third is pipeline's). A peer is reached by name and address, and
 // must prove the name: Raft's messages do not name their addressee, and a message
 // that another node takes for its own would count as two votes. And a node whose
 // disk hangs sends no heartbeats, so that the others elect a leader.
@@ -39,20 +39,7 @@ func (t *transport) AppendEntriesPipeline(id raft.ServerID, address raft.ServerA
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline{AppendPipeline: inner, stalled: t.stalled}, nil
-}
-
-type pipeline struct {
-	raft.AppendPipeline
-	stalled func() bool
-}
-
-// AppendEntries implements raft.AppendPipeline.
-func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
-	if p.stalled() {
-		return nil, errStalled
-	}
-	return p.AppendPipeline.AppendEntries(args, resp)
+	return newPipeline(inner, t.stalled), nil
 }
 
 // AppendEntries implements raft.Transport.
