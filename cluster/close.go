@@ -120,14 +120,12 @@ func (n *Node) release() error {
 
 // awaitRaft returns when Raft has stopped, with an error where it does not.
 func (n *Node) awaitRaft() error {
-	done := make(chan error, 1)
-	go func() { done <- n.raftStopped() }()
-	grace, cancel := context.WithTimeout(context.Background(), 2*settleTimeout)
-	defer cancel()
+	grace := time.NewTimer(2 * settleTimeout)
+	defer grace.Stop()
 	select {
-	case err := <-done:
-		return err
-	case <-grace.Done():
+	case <-n.raftStopped:
+		return n.raftError
+	case <-grace.C:
 		return errors.New("cluster: Raft does not stop: its disk hangs")
 	}
 }

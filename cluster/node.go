@@ -40,8 +40,10 @@ type Node struct {
 	herald     *herald
 	leaving    sync.Once
 	isolated   chan struct{} // closed once nothing of this node reaches a peer
-	// raftStopped stops Raft, once, and answers when it has stopped.
-	raftStopped func() error
+	// raftStopped is closed once Raft has stopped after the node's end; raftError
+	// is set by then.
+	raftStopped chan struct{}
+	raftError   error
 
 	partition *partition
 

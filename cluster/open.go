@@ -47,6 +47,8 @@ func newNode(cfg Config) *Node {
 		joining:   make(chan struct{}, maxJoining),
 		admitting: make(chan struct{}, 1),
 		kick:      make(chan struct{}, 1),
+
+		raftStopped: make(chan struct{}),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.metrics = newMetrics(n)
@@ -88,17 +90,14 @@ func (n *Node) recover(context.Context) error {
 	if err != nil {
 		return err
 	}
-	last, err := n.stores.Logs.LastIndex()
-	if err != nil {
-		return fmt.Errorf("reading the Raft log: %w", err)
-	}
+	var newest uint64
 	if len(list) > 0 {
-		last = max(last, list[0].Index)
+		newest = list[0].Index
 	}
-	switch applied := n.store.Applied(); {
-	case applied > last:
-		return fmt.Errorf("%w: the state is at index %d, the Raft log ends at %d", ErrDamaged, applied, last)
-	case len(list) == 0 || applied >= list[0].Index:
+	if err := n.continuous(newest); err != nil {
+		return err
+	}
+	if n.store.Applied() >= newest {
 		return nil
 	}
 	n.logger.Info("installing the newest snapshot", "id", list[0].ID)
@@ -111,6 +110,24 @@ func (n *Node) recover(context.Context) error {
 		return fmt.Errorf("installing the newest snapshot: %w", err)
 	}
 	n.progress.advance(n.store.Applied())
+	return nil
+}
+
+// continuous is nil where the newest snapshot, the log and the state go on from
+// each other. Raft panics where its log begins behind the snapshot.
+func (n *Node) continuous(newest uint64) error {
+	first, err := n.stores.Logs.FirstIndex()
+	last, lastErr := n.stores.Logs.LastIndex()
+	if err := errors.Join(err, lastErr); err != nil {
+		return fmt.Errorf("reading the Raft log: %w", err)
+	}
+	last = max(last, newest)
+	if first > newest+1 {
+		return fmt.Errorf("%w: the Raft log begins at index %d, the newest snapshot is at %d", ErrDamaged, first, newest)
+	}
+	if applied := n.store.Applied(); applied > last {
+		return fmt.Errorf("%w: the state is at index %d, the Raft log ends at %d", ErrDamaged, applied, last)
+	}
 	return nil
 }
 

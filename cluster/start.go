@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -78,7 +77,6 @@ func (n *Node) startRaft(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting Raft: %w", err)
 	}
-	n.raftStopped = sync.OnceValue(n.stopRaft)
 	return nil
 }
 
@@ -135,7 +133,8 @@ func (n *Node) startWork() {
 	n.background.Go(func() { n.leadership.follow(n.ctx, n.raft) })
 	n.background.Go(func() {
 		<-n.fate.ended
-		n.raftStopped()
+		n.raftError = n.stopRaft()
+		close(n.raftStopped)
 	})
 	for _, work := range []func(){n.enroll, n.oversee, n.watchPartition, n.keepCertificate} {
 		n.background.Go(work)

@@ -5,16 +5,19 @@ import (
 	"sync"
 )
 
-// heldReader keeps a snapshot from being removed while it is read.
+// heldReader keeps a snapshot from being removed while it is read. It may be
+// closed again: Raft closes what the state machine has closed.
 type heldReader struct {
 	io.ReadCloser
 	release func()
 	once    sync.Once
 }
 
-func (r *heldReader) Close() error {
-	err := r.ReadCloser.Close()
-	r.once.Do(r.release)
+func (r *heldReader) Close() (err error) {
+	r.once.Do(func() {
+		err = r.ReadCloser.Close()
+		r.release()
+	})
 	return err
 }
 
