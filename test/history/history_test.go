@@ -1,0 +1,134 @@
+package history
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// record is what the ledger has of an operation.
+func record(op *Op) string {
+	return fmt.Sprintf(`{"eventName":%q,"userAgent":%q,"errorCode":%q,"requestID":%q}`, op.Name, op.Agent(), op.Code, op.RequestID)
+}
+
+// answered makes an operation that was answered with success, from start to end.
+func answered(id int64, name, object string, start, end int64) *Op {
+	op := &Op{ID: id, Name: name, Start: start, End: end, Outcome: Answered, RequestID: fmt.Sprint("r", id)}
+	if op.Key = object; strings.HasPrefix(object, "alias/") {
+		op.Key, op.Alias = "", object
+	}
+	return op
+}
+
+func with(op *Op, change func(*Op)) *Op {
+	change(op)
+	return op
+}
+
+func lost(op *Op) *Op {
+	return with(op, func(op *Op) { op.Outcome, op.RequestID = Unknown, "" })
+}
+
+// TestJudgement gives histories with their ledgers to the checks. Each fault is
+// listed with a history that is right beside it.
+func TestJudgement(t *testing.T) {
+	disable := func() *Op { return answered(1, "DisableKey", "k", 10, 20) }
+	encrypt := func() *Op { return answered(2, "Encrypt", "k", 30, 40) }
+	create := func() *Op {
+		return with(answered(1, "CreateAlias", "alias/a", 10, 20), func(op *Op) { op.Target = "k" })
+	}
+	refused := func(code string) func(*Op) { return func(op *Op) { op.Code = code } }
+	for _, test := range []struct {
+		name   string
+		ops    []*Op
+		ledger []int // indexes of ops, in the order of their records
+		want   string
+	}{
+		{"a disabled key refuses", []*Op{disable(), with(encrypt(), refused("DisabledException"))}, []int{0, 1}, ""},
+		{"a disabled key encrypts", []*Op{disable(), encrypt()}, []int{0, 1}, "Disabled"},
+		{"in the other order of the ledger too", []*Op{disable(), encrypt()}, []int{1, 0}, "behind that of a later one"},
+		{"they overlap", []*Op{disable(), with(encrypt(), func(op *Op) { op.Start = 15 })}, []int{1, 0}, ""},
+		{"a lost disable has happened", []*Op{lost(disable()), with(encrypt(), refused("DisabledException"))}, []int{0, 1}, ""},
+		{"a lost disable has not happened", []*Op{lost(disable()), encrypt()}, []int{1}, ""},
+		{"it has, and is not heeded", []*Op{lost(disable()), encrypt()}, []int{0, 1}, "Disabled"},
+		{"it happens late", []*Op{lost(disable()), encrypt()}, []int{1, 0}, ""},
+		{"an answer without record", []*Op{disable(), encrypt()}, []int{0}, "no record of"},
+		{"a record twice", []*Op{disable()}, []int{0, 0}, "of one operation"},
+		{"a record of what did not happen", []*Op{with(disable(), func(op *Op) { op.Outcome = Nothing })}, []int{0}, "nothing happened"},
+		{"an alias is found", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), func(op *Op) { op.Resolved = "k" })}, []int{0, 1}, ""},
+		{"an alias leads elsewhere", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), func(op *Op) { op.Resolved = "x" })}, []int{0, 1}, "does not fit"},
+		{"an alias is lost", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), refused("NotFoundException"))}, []int{0, 1}, "does not fit"},
+		{"an alias is made twice", []*Op{create(), with(create(), func(op *Op) { op.ID, op.RequestID = 2, "r2" })}, []int{0, 1}, "does not fit"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := NewLedger(test.ops)
+			for position, i := range test.ledger {
+				l.Add(int64(position), []byte(record(test.ops[i])))
+			}
+			problems := append(l.Finish(), l.Linearizable(t.TempDir(), 10*time.Second)...)
+			text := fmt.Sprint(problems)
+			if (len(problems) > 0) != (test.want != "") || !strings.Contains(text, test.want) {
+				t.Errorf("want %q, got %v", test.want, problems)
+			}
+		})
+	}
+}
+
+// TestLinearizableAlone: the order of clients' times is judged without the ledger's.
+func TestLinearizableAlone(t *testing.T) {
+	ops := []*Op{answered(1, "DisableKey", "k", 10, 20), answered(2, "Encrypt", "k", 30, 40)}
+	dir := t.TempDir()
+	problems := NewLedger(ops).Linearizable(dir, 10*time.Second)
+	if len(problems) != 1 || !strings.Contains(problems[0].Text, dir) {
+		t.Errorf("got %v", problems)
+	}
+}
+
+// TestForeignRecords: records of others are passed over, impossible ones are not.
+func TestForeignRecords(t *testing.T) {
+	l := NewLedger(nil)
+	l.Add(0, []byte(`{"eventName":"InitializeCluster","userAgent":"cofre"}`))
+	if len(l.Problems) != 0 {
+		t.Errorf("got %v", l.Problems)
+	}
+	l.Add(1, []byte(`{"userAgent":"history/7"}`))
+	l.Add(2, []byte(`no JSON`))
+	if len(l.Problems) != 2 {
+		t.Errorf("got %v", l.Problems)
+	}
+}
+
+// TestHeads: a tree that some node showed and that is no prefix is noticed.
+func TestHeads(t *testing.T) {
+	var tree []tlog.Hash
+	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		hashes := make([]tlog.Hash, len(indexes))
+		for i, at := range indexes {
+			hashes[i] = tree[at]
+		}
+		return hashes, nil
+	})
+	var heads []Head
+	for n := range int64(5) {
+		stored, err := tlog.StoredHashes(n, fmt.Append(nil, n), read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree = append(tree, stored...)
+		root, err := tlog.TreeHash(n+1, read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads = append(heads, Head{Node: "n", Size: n + 1, Root: root})
+	}
+	if problems := CheckHeads(heads, 5, read); len(problems) != 0 {
+		t.Errorf("got %v", problems)
+	}
+	heads[2].Root[0]++
+	if problems := CheckHeads(heads, 4, read); len(problems) != 2 {
+		t.Errorf("got %v", problems)
+	}
+}

@@ -1,0 +1,99 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Model is what one kind of object promises, as a machine with a state that is a
+// string. A new workload adds a row to Models.
+type Model struct {
+	Name string
+	// Of answers the object that an operation is about, "" where it is about none
+	// of this kind.
+	Of func(op *Op) string
+	// Initial is the state of an object that nobody has touched.
+	Initial string
+	// Step says whether an operation, with the answer that it got, fits a state,
+	// and which state it leaves. For an unknown answer it fits always.
+	Step func(state string, op *Op) (fits bool, next string)
+}
+
+// Models are the objects that histories are checked for.
+var Models = []Model{
+	{Name: "key", Of: ofKey, Initial: enabled, Step: stepKey},
+	{Name: "alias", Of: ofAlias, Initial: "", Step: stepAlias},
+}
+
+// AWS's names of key states.
+const (
+	enabled  = "Enabled"
+	disabled = "Disabled"
+)
+
+var keyOps = []string{"EnableKey", "DisableKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKeyWithoutPlaintext"}
+
+func ofKey(op *Op) string {
+	if slices.Contains(keyOps, op.Name) {
+		return op.Key
+	}
+	return ""
+}
+
+// stepKey: a key is on or off, and only a key that is on does cryptography.
+func stepKey(state string, op *Op) (bool, string) {
+	unknown := op.Outcome != Answered
+	switch op.Name {
+	case "EnableKey":
+		return unknown || op.Code == "", enabled
+	case "DisableKey":
+		return unknown || op.Code == "", disabled
+	case "DescribeKey":
+		return unknown || op.Code == "" && op.State == state, state
+	}
+	switch {
+	case unknown:
+		return true, state
+	case op.Code == "":
+		return state == enabled, state
+	}
+	return op.Code == "DisabledException" && state == disabled, state
+}
+
+func ofAlias(op *Op) string { return op.Alias }
+
+// stepAlias: an alias is created where there is none, and changed or removed
+// where there is one; a look-up finds what it points to.
+func stepAlias(state string, op *Op) (bool, string) {
+	unknown, there, next := op.Outcome != Answered, state != "", state
+	refusal := "NotFoundException"
+	allowed := there
+	switch op.Name {
+	case "CreateAlias":
+		next, allowed, refusal = op.Target, !there, "AlreadyExistsException"
+	case "UpdateAlias":
+		next = op.Target
+	case "DeleteAlias":
+		next = ""
+	default:
+		if !unknown && op.Code == "" && op.Resolved != state {
+			return false, state
+		}
+	}
+	if !allowed {
+		return unknown || op.Code == refusal, state
+	}
+	return unknown || op.Code == "", next
+}
+
+// Problem is a promise that was not kept.
+type Problem struct {
+	Check string // which check found it
+	Text  string
+}
+
+func (p Problem) String() string { return p.Check + ": " + p.Text }
+
+func problem(check, format string, args ...any) Problem {
+	return Problem{Check: check, Text: fmt.Sprintf(format, args...)}
+}
