@@ -1,0 +1,106 @@
+package workload
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+)
+
+// Objects are what the clients of one cluster work on together: few at a time,
+// so that they meet. It is safe for concurrent use.
+type Objects struct {
+	mu       sync.Mutex
+	keys     []string // ids in use now
+	made     []string // ids of all keys whose creation was acknowledged
+	aliases  []string
+	sealed   []Sealed
+	problems []string
+}
+
+// Sealed is a ciphertext that a client got.
+type Sealed struct {
+	Key                   string
+	Plaintext, Ciphertext []byte
+}
+
+const (
+	activeKeys = 4
+	aliasNames = 3
+)
+
+// NewObjects makes an empty set.
+func NewObjects() *Objects {
+	o := &Objects{}
+	for i := range aliasNames {
+		o.aliases = append(o.aliases, fmt.Sprintf("alias/%d", i))
+	}
+	return o
+}
+
+// addKey takes a new key into use; it replaces one where there are enough.
+func (o *Objects) addKey(id string, r *rand.Rand) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.made = append(o.made, id)
+	if len(o.keys) < activeKeys {
+		o.keys = append(o.keys, id)
+		return
+	}
+	o.keys[r.IntN(len(o.keys))] = id
+}
+
+// key picks one that is in use, "" where there is none.
+func (o *Objects) key(r *rand.Rand) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.keys) == 0 {
+		return ""
+	}
+	return o.keys[r.IntN(len(o.keys))]
+}
+
+func (o *Objects) alias(r *rand.Rand) string { return o.aliases[r.IntN(len(o.aliases))] }
+
+func (o *Objects) addSealed(s Sealed) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed = append(o.sealed, s)
+}
+
+// ciphertext picks one of the newest, since their keys are in use.
+func (o *Objects) ciphertext(r *rand.Rand) (Sealed, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	recent := o.sealed[max(0, len(o.sealed)-50):]
+	if len(recent) == 0 {
+		return Sealed{}, false
+	}
+	return recent[r.IntN(len(recent))], true
+}
+
+// Made are the keys whose creation was acknowledged.
+func (o *Objects) Made() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string(nil), o.made...)
+}
+
+// Sealed are all ciphertexts.
+func (o *Objects) Sealed() []Sealed {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]Sealed(nil), o.sealed...)
+}
+
+// Problems are what the clients saw that no history is needed to judge.
+func (o *Objects) Problems() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string(nil), o.problems...)
+}
+
+func (o *Objects) fail(format string, args ...any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.problems = append(o.problems, fmt.Sprintf(format, args...))
+}
