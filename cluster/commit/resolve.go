@@ -51,6 +51,9 @@ func (q *Queue) resolve(b *batch) {
 	for tries := 1; ; tries++ {
 		result, err := q.cfg.Proposer.Propose(b.ctx, b.command)
 		refused := errors.Is(err, ErrRefused)
+		if plantedEarly && err != nil && !refused && b.ctx.Err() == nil {
+			result, err = q.presume(b), nil
+		}
 		switch {
 		case err == nil:
 			q.settle(b, result)

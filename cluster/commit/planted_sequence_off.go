@@ -1,0 +1,5 @@
+//go:build !planted_sequence
+
+package commit
+
+const plantedSequence = false // see planted_sequence.go

@@ -1,0 +1,5 @@
+//go:build !planted_refused
+
+package cluster
+
+const plantedRefused = false // see planted_refused.go
