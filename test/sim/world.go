@@ -1,0 +1,288 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/test/history"
+	"github.com/cofre-kms/cofre/test/workload"
+)
+
+// World is one simulated cluster and its clients, in one bubble.
+type World struct {
+	dir     string // of the operating system: partitions, log, history
+	logger  hclog.Logger
+	rng     *rand.Rand // of the world's making, before anything runs beside it
+	network *Network
+	nodes   []*Node
+
+	recorder *history.Recorder
+	objects  *workload.Objects
+	api      *api
+
+	mu       sync.Mutex // guards what is below
+	dice     *rand.Rand
+	faults   map[string]int
+	heads    []history.Head
+	problems []history.Problem
+
+	ledger *history.Ledger // set by compare, when all else has ended
+
+	running sync.WaitGroup // watchers
+	ended   context.Context
+	end     context.CancelFunc
+}
+
+// numbers answers the random numbers of one purpose: a seed's purposes do not
+// disturb each other.
+func numbers(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
+
+// Purposes of random numbers.
+const (
+	forWorld = iota
+	forNetwork
+	forDice
+	forDisks   = 100
+	forClients = 200
+	forFaults  = 300
+)
+
+func newWorld(dir string, seed uint64, logger hclog.Logger) *World {
+	w := &World{
+		dir:      dir,
+		logger:   logger,
+		rng:      numbers(seed, forWorld),
+		network:  NewNetwork(numbers(seed, forNetwork)),
+		dice:     numbers(seed, forDice),
+		recorder: history.NewRecorder(),
+		objects:  workload.NewObjects(),
+		faults:   make(map[string]int),
+	}
+	w.ended, w.end = context.WithCancel(context.Background())
+	size := 3
+	if w.rng.IntN(4) == 0 {
+		size = 5
+	}
+	timing, limits := w.timing(), w.limits()
+	for i := range size {
+		name := fmt.Sprintf("node-%d", i+1)
+		address := name + ":7601"
+		w.nodes = append(w.nodes, &Node{
+			name:  name,
+			world: w,
+			disk:  NewDisk(numbers(seed, forDisks+uint64(i))),
+			skew:  time.Duration(w.rng.Int64N(int64(4*time.Minute))) - 2*time.Minute,
+			cfg: cluster.Config{
+				Name: name, DataDir: dir + "/" + name, Listen: address, Advertise: address, LogStore: cluster.LogStoreBoltDB,
+				Network: w.network.Host(name), Timing: timing, Limits: limits, Logger: logger.Named(name),
+			},
+		})
+	}
+	return w
+}
+
+// timing is now and then the shipped one, which costs a heartbeat every 50 ms;
+// mostly one that is four times slower.
+func (w *World) timing() cluster.Timing {
+	if w.rng.IntN(4) == 0 {
+		return cluster.Timing{Commit: 20 * time.Millisecond}
+	}
+	return cluster.Timing{
+		Heartbeat: 1400 * time.Millisecond, Election: 1400 * time.Millisecond, Lease: 1200 * time.Millisecond,
+		Commit: 100 * time.Millisecond, Snapshot: 10 * time.Second,
+	}
+}
+
+// limits make snapshots frequent and logs short, so that followers have to be
+// installed.
+func (w *World) limits() cluster.Limits {
+	return cluster.Limits{
+		SnapshotEntries: 16 + uint64(w.rng.IntN(200)),
+		TrailingEntries: 1 + uint64(w.rng.IntN(64)),
+		Window:          1 + w.rng.IntN(3),
+	}
+}
+
+// build makes the cluster: one node begins, the others join.
+func (w *World) build(ctx context.Context) error {
+	var account *admin.Account
+	first := w.nodes[0]
+	err := first.start(ctx, func(cfg cluster.Config) error {
+		return cluster.Init(ctx, cfg, func(tx *fsm.Txn) (err error) {
+			account, err = admin.Genesis(ctx, tx, admin.Founding{
+				Identity: identity.New(identity.Config{HSM: cfg.Partition}), Generation: 1, AccountName: "operators",
+				Region: region, UserAgent: "sim", Time: time.Now(),
+			})
+			return err
+		})
+	})
+	for _, n := range w.nodes[1:] {
+		if err == nil {
+			err = w.join(ctx, n)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	w.api = newAPI(w, account)
+	for _, n := range w.nodes {
+		w.watch(n)
+	}
+	return w.await(ctx, w.well)
+}
+
+func (w *World) join(ctx context.Context, n *Node) error {
+	token, err := w.nodes[0].running().node.Token(ctx, time.Hour, []byte(`{"eventName":"CreateJoinToken"}`))
+	if err != nil {
+		return err
+	}
+	return n.start(ctx, func(cfg cluster.Config) error { return cluster.Join(ctx, cfg, token) })
+}
+
+// await returns when a condition holds.
+func (w *World) await(ctx context.Context, condition func() error) error {
+	for err := condition(); err != nil; err = condition() {
+		if sleep(ctx, 100*time.Millisecond) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// well is nil where all nodes run, are ready and have the same state.
+func (w *World) well() error {
+	var applied uint64
+	for i, n := range w.nodes {
+		p := n.running()
+		if p == nil {
+			return fmt.Errorf("%s is down", n.name)
+		}
+		if err := p.node.Ready(); err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+		if now := p.store().Applied(); i > 0 && now != applied {
+			return fmt.Errorf("%s is at %d, %s at %d", w.nodes[0].name, applied, n.name, now)
+		} else {
+			applied = now
+		}
+	}
+	return nil
+}
+
+func (w *World) node(name string) *Node {
+	for _, n := range w.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	panic("sim: no node " + name)
+}
+
+// watch plays the supervisor of a node: a process that has to stop is started
+// again. One that was given no reason to stop is a problem.
+func (w *World) watch(n *Node) {
+	w.running.Go(func() {
+		for sleep(w.ended, time.Second) == nil {
+			p := n.running()
+			if p == nil {
+				continue
+			}
+			w.sample(n.name, p)
+			select {
+			case err := <-p.node.Failed():
+				w.revive(n, p, err)
+			default:
+			}
+		}
+	})
+}
+
+func (w *World) revive(n *Node, p *process, cause error) {
+	if !n.changing.TryLock() {
+		return // somebody else ends it already
+	}
+	defer n.changing.Unlock()
+	if n.running() != p {
+		return
+	}
+	if !n.currentDisk().failed() {
+		w.fail("failure", "%s had to stop: %v", n.name, cause)
+	}
+	w.restart(n, true, 0)
+}
+
+// restart crashes a node and starts it again after a while. The caller holds
+// changing.
+func (w *World) restart(n *Node, silent bool, down time.Duration) {
+	if err := n.crash(silent); err != nil {
+		w.logger.Warn("closing a dead process", "node", n.name, "error", err)
+	}
+	time.Sleep(down)
+	w.start(n)
+}
+
+// start starts a node that is down. Failing to is a problem: a crash damages
+// nothing.
+func (w *World) start(n *Node) {
+	if n.running() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	if err := n.start(ctx, nil); err != nil {
+		w.fail("start", "%v", err)
+		w.end()
+	}
+}
+
+// sample keeps the tree that a node shows.
+func (w *World) sample(name string, p *process) {
+	status := p.store().Status()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heads = append(w.heads, history.Head{Node: name, Size: status.LedgerSize, Root: status.LedgerRoot})
+}
+
+// fail notes a problem.
+func (w *World) fail(check, format string, args ...any) {
+	p := history.Problem{Check: check, Text: fmt.Sprintf(format, args...)}
+	w.logger.Error("PROBLEM", "check", check, "text", p.Text)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.problems = append(w.problems, p)
+}
+
+// injected counts a fault.
+func (w *World) injected(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults[name]++
+}
+
+func (w *World) chance(p float64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dice.Float64() < p
+}
+
+// close ends everything, so that the bubble can.
+func (w *World) close() error {
+	w.end()
+	w.running.Wait()
+	var errs []error
+	for _, n := range w.nodes {
+		n.disk.Resume()
+		errs = append(errs, n.stop())
+	}
+	return errors.Join(errs...)
+}
