@@ -32,6 +32,8 @@ var nemeses = []nemesis{
 	{"disk-slow", 3, (*World).slowDisk},
 	{"disk-hang", 3, (*World).hangDisk},
 	{"disk-error", 3, (*World).failDisk},
+	{"hsm-dead", 3, func(w *World, r *rand.Rand) { w.breakPartition(r, false) }},
+	{"hsm-hangs", 2, func(w *World, r *rand.Rand) { w.breakPartition(r, true) }},
 	{"hand-over", 3, (*World).handOver},
 	{"leave-behind", 2, (*World).leaveBehind},
 }
@@ -238,6 +240,24 @@ func (w *World) failDisk(r *rand.Rand) {
 	if n.running() != nil {
 		n.currentDisk().Fail()
 	}
+}
+
+// breakPartition lets a node's HSM partition answer nothing but errors, or
+// nothing at all.
+func (w *World) breakPartition(r *rand.Rand, hang bool) {
+	n := w.some(r)
+	if r.IntN(2) == 0 {
+		n = w.leader(r)
+	}
+	p := n.running()
+	if p == nil {
+		return
+	}
+	p.partition.dead.Store(true)
+	p.partition.hung.Store(hang)
+	time.Sleep(span(r, time.Second, 30*time.Second))
+	p.partition.dead.Store(false)
+	p.partition.hung.Store(false)
 }
 
 // handOver stops the leader gracefully, which hands its leadership over, and

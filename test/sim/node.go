@@ -39,7 +39,7 @@ type Node struct {
 
 // process is one run of a node.
 type process struct {
-	partition *soft.Partition
+	partition *partition
 	node      *cluster.Node
 	handler   http.Handler
 	calls     sync.WaitGroup // requests inside
@@ -57,13 +57,14 @@ func (n *Node) running() *process {
 
 // openPartition opens the node's partition: a file of the operating system,
 // which no crash damages.
-func (n *Node) openPartition(ctx context.Context) (*soft.Partition, error) {
-	return soft.Open(ctx, soft.Config{
+func (n *Node) openPartition(ctx context.Context) (*partition, error) {
+	inner, err := soft.Open(ctx, soft.Config{
 		Path:      filepath.Join(n.world.dir, n.name+".hsm"),
 		PIN:       "simulated",
 		Cost:      soft.Cost{Passes: 1, MemoryKiB: 8, Threads: 1},
 		CacheKeys: 256,
 	})
+	return &partition{Partition: inner}, err
 }
 
 // start starts the process. make, where it is not nil, makes the node first.
@@ -98,10 +99,10 @@ func (n *Node) start(ctx context.Context, make func(cluster.Config) error) error
 // serve makes the services and the front end of a process.
 func (n *Node) serve(p *process, logger hclog.Logger) error {
 	services := kms.New(kms.Config{
-		HSM: p.partition, Generation: p.node.Generation, Regions: []string{region}, Logger: logger.Named("kms"),
+		HSM: p.node.HSM(), Generation: p.node.Generation, Regions: []string{region}, Logger: logger.Named("kms"),
 	})
 	front, err := server.New(server.Config{
-		Node: p.node, Identity: identity.New(identity.Config{HSM: p.partition}), Regions: []string{region},
+		Node: p.node, Identity: identity.New(identity.Config{HSM: p.node.HSM()}), Regions: []string{region},
 		Now: func() time.Time { return time.Now().Add(n.skew) }, Logger: logger.Named("api"),
 		Services: []server.Service{{Name: "kms", Target: "TrentService", Operations: services.Operations()}},
 	})
