@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -105,17 +106,60 @@ func (f *fixture) add() *testNode {
 	return n
 }
 
+// newPartition opens a copy of the partition that all tests have for a name.
 func (f *fixture) newPartition(name string) *soft.Partition {
 	f.t.Helper()
-	p, err := soft.Open(f.ctx(), soft.Config{
-		Path: filepath.Join(f.dir, name+".hsm"),
+	path := filepath.Join(f.dir, name+".hsm")
+	if err := os.WriteFile(path, partitions.file(f.t, name), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	return openPartition(f.t, path)
+}
+
+func openPartition(t testing.TB, path string) *soft.Partition {
+	t.Helper()
+	p, err := soft.Open(context.Background(), soft.Config{
+		Path: path,
 		PIN:  "a test's PIN",
 		Cost: soft.Cost{Passes: 1, MemoryKiB: 8, Threads: 1},
 	})
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return p
+}
+
+// partitions are partition files by name, each with an identity and a transport
+// key and no domain key. They are made once: an RSA key takes seconds under the
+// race detector.
+var partitions partitionFiles
+
+type partitionFiles struct {
+	mu    sync.Mutex
+	files map[string][]byte
+}
+
+func (c *partitionFiles) file(t testing.TB, name string) []byte {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files[name] == nil {
+		path := filepath.Join(t.TempDir(), "hsm")
+		p := openPartition(t, path)
+		_, err := p.TransportKey(context.Background())
+		if err := errors.Join(err, p.Close()); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.files == nil {
+			c.files = make(map[string][]byte)
+		}
+		c.files[name] = content
+	}
+	return c.files[name]
 }
 
 // join adds a node, admits it with a token of node 1, and opens it.

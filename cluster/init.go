@@ -161,9 +161,14 @@ func bootstrap(cfg Config, h home) error {
 	return errors.Join(err, stores.Close())
 }
 
+// lonely is the election timeout of a node that has no peers.
+const lonely = 20 * time.Millisecond
+
 // commitGenesis runs the node for its first transaction.
 func commitGenesis(ctx context.Context, cfg Config, f *founder, genesis func(tx *fsm.Txn) error) error {
 	cfg.Metrics = nil // the node that is opened next registers its own
+	// There is nobody to wait for before an election.
+	cfg.Timing.Heartbeat, cfg.Timing.Election, cfg.Timing.Lease = lonely, lonely, lonely
 	n, err := Open(ctx, cfg)
 	if err != nil {
 		return err
