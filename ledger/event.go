@@ -44,7 +44,7 @@ type UserIdentity struct {
 // Resource is a thing that the call touched.
 type Resource struct {
 	AccountID string `json:"accountId"`
-	Type      string `json:"type"` // AWS::KMS::Key or AWS::KMS::Alias
+	Type      string `json:"type"` // AWS::KMS::Key: of keys and of aliases
 	ARN       string `json:"ARN"`
 }
 

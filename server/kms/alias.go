@@ -176,5 +176,5 @@ func aliasNotFound(c *call.Call, name string) error {
 // nameAlias makes an alias a resource of the call.
 func nameAlias(c *call.Call, alias *state.Alias) {
 	c.Record.Resources = append(c.Record.Resources,
-		ledger.Resource{AccountID: alias.AccountID, Type: aliasResource, ARN: alias.ARN()})
+		ledger.Resource{AccountID: alias.AccountID, Type: keyResource, ARN: alias.ARN()})
 }

@@ -14,7 +14,7 @@ func TestAliases(t *testing.T) {
 	if got := f.do("CreateAlias", m{"AliasName": name, "TargetKeyId": id}); got != nil {
 		t.Errorf("CreateAlias answers %v", got)
 	}
-	resources := "AWS::KMS::Key " + arn + "\nAWS::KMS::Alias " + aliasARN(name)
+	resources := "AWS::KMS::Key " + arn + "\nAWS::KMS::Key " + aliasARN(name)
 	if f.recorded(requestParameters) != `{"aliasName":"`+name+`","targetKeyId":"`+id+`"}` ||
 		f.recorded(responseElements) != `{"keyId":"`+arn+`"}` || f.resources() != resources {
 		t.Errorf("CreateAlias records %+v", f.event())
@@ -45,7 +45,7 @@ func TestAliases(t *testing.T) {
 	}
 	f.do("DeleteAlias", m{"AliasName": name})
 	if f.recorded(requestParameters) != `{"aliasName":"`+name+`"}` || f.resources() !=
-		"AWS::KMS::Key "+otherARN+"\nAWS::KMS::Alias "+aliasARN(name) {
+		"AWS::KMS::Key "+otherARN+"\nAWS::KMS::Key "+aliasARN(name) {
 		t.Errorf("DeleteAlias records %+v", f.event())
 	}
 	missing := "NotFoundException: Alias " + aliasARN(name) + " is not found."
