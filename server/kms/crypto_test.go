@@ -157,6 +157,9 @@ func TestReEncrypt(t *testing.T) {
 	f.refuse("ReEncrypt", with("SourceKeyId", to),
 		"IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation.")
 	f.refuse("ReEncrypt", with("DestinationKeyId", absent), "NotFoundException: Key '"+keyARN(absent)+"' does not exist")
+	theirs := strings.Replace(toARN, account, foreign, 1)
+	f.refuse("ReEncrypt", with("SourceKeyId", theirs), deniedTo("ReEncryptFrom"))
+	f.refuse("ReEncrypt", with("DestinationKeyId", theirs), deniedTo("ReEncryptTo"))
 	f.refuse("ReEncrypt", with("DestinationEncryptionAlgorithm", "SM2PKE"),
 		"InvalidKeyUsageException: Algorithm SM2PKE is incompatible with key spec SYMMETRIC_DEFAULT.")
 	f.refuse("ReEncrypt", with("DestinationEncryptionContext", m{"a": strings.Repeat("x", 8192)}),

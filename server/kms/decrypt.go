@@ -53,7 +53,7 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
-		ciphertext: req.CiphertextBlob, keyID: req.KeyID, algorithm: req.EncryptionAlgorithm, context: ec,
+		action: c.Operation, ciphertext: req.CiphertextBlob, keyID: req.KeyID, algorithm: req.EncryptionAlgorithm, context: ec,
 		blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
 	})
 	if err != nil {
@@ -70,6 +70,7 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 
 // source is what Decrypt and ReEncrypt decrypt.
 type source struct {
+	action     string // that needs to be authorized
 	ciphertext []byte
 	keyID      string // "" where the request names no key
 	algorithm  string // "" where the request names none
@@ -93,7 +94,7 @@ func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src sou
 	}
 	var blob *hsm.Blob
 	if src.keyID != "" {
-		if r.key, err = s.lookup(tx, c, src.keyID, byAlias); err != nil {
+		if r.key, err = s.lookup(tx, c, src.action, src.keyID, byAlias); err != nil {
 			return r, err
 		}
 	}
@@ -101,7 +102,7 @@ func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src sou
 		if blob, err = hsm.ParseBlob(src.ciphertext); err != nil {
 			return r, invalidCiphertext()
 		}
-		if r.key, err = sealedBy(tx, c, r.key, blob); err != nil {
+		if r.key, err = sealedBy(tx, c, src.action, r.key, blob); err != nil {
 			return r, err
 		}
 	}
@@ -130,7 +131,7 @@ func (src *source) check() error {
 
 // sealedBy answers the key that a ciphertext names. Where the request names a
 // key, it must be that one.
-func sealedBy(tx *fsm.Txn, c *call.Call, named key, blob *hsm.Blob) (key, error) {
+func sealedBy(tx *fsm.Txn, c *call.Call, action string, named key, blob *hsm.Blob) (key, error) {
 	account, id := blob.Account.String(), blob.Key.String()
 	if named.Key != nil {
 		if named.AccountID != account || named.ID != id {
@@ -138,7 +139,7 @@ func sealedBy(tx *fsm.Txn, c *call.Call, named key, blob *hsm.Blob) (key, error)
 		}
 		return named, nil
 	}
-	if authorize(c, account) != nil {
+	if authorize(c, action, account) != nil {
 		return key{}, foreignCiphertext()
 	}
 	found, err := state.Keys.Get(tx, account, c.Region, id)

@@ -28,15 +28,21 @@ const (
 // allows the operation. The read guards the transaction, and with it everything
 // that the key owns (state.Key). The key becomes a resource of the record.
 func (s *Service) key(tx *fsm.Txn, c *call.Call, text string, accepts named) (key, error) {
-	k, err := s.lookup(tx, c, text, accepts)
+	return s.keyTo(tx, c, c.Operation, text, accepts)
+}
+
+// keyTo is key where the action that is authorized is not called as the
+// operation.
+func (s *Service) keyTo(tx *fsm.Txn, c *call.Call, action, text string, accepts named) (key, error) {
+	k, err := s.lookup(tx, c, action, text, accepts)
 	if err != nil {
 		return k, err
 	}
 	return k, s.states.check(c.Operation, k)
 }
 
-// lookup is key without a look at the state.
-func (s *Service) lookup(tx *fsm.Txn, c *call.Call, text string, accepts named) (key, error) {
+// lookup is keyTo without a look at the state.
+func (s *Service) lookup(tx *fsm.Txn, c *call.Call, action, text string, accepts named) (key, error) {
 	ref, err := parseReference(c, text)
 	if err != nil {
 		return key{}, err
@@ -44,7 +50,7 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, text string, accepts named) 
 	if ref.alias != "" && accepts == byID {
 		return key{}, notFound("Invalid keyId '%s'", text)
 	}
-	if err := authorize(c, ref.account); err != nil {
+	if err := authorize(c, action, ref.account); err != nil {
 		return key{}, err
 	}
 	if ref.alias != "" {
@@ -79,19 +85,19 @@ func used(c *call.Call, k *state.Key) key {
 // the KMS developer guide).
 const keyResource = "AWS::KMS::Key"
 
-// authorize decides whether the caller may do the operation with the keys and
-// aliases of an account. Until policies are evaluated, the principals of the
+// authorize decides whether the caller may take an action, "Encrypt" for
+// kms:Encrypt, with the keys and aliases of an account. Until policies are evaluated, the principals of the
 // account may do everything and nobody else anything.
 //
 // It answers before anything of another account is read: whether a key exists
 // there is none of the caller's business, and AWS's wording says so.
-func authorize(c *call.Call, account string) error {
+func authorize(c *call.Call, action, account string) error {
 	if account == c.Principal.AccountID {
 		return nil
 	}
 	return denied("User: %s is not authorized to perform: kms:%s on this resource because the resource does not "+
 		"exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly "+
-		"denies access", c.Principal.ARN, c.Operation)
+		"denies access", c.Principal.ARN, action)
 }
 
 // put writes a key that has changed.

@@ -104,6 +104,13 @@ func TestCreateKeyRefusals(t *testing.T) {
 	}
 }
 
+// deniedTo is the answer to who takes an action with a key of another account.
+func deniedTo(action string) string {
+	return "AccessDeniedException: User: arn:aws:iam::" + account + ":user/admin is not authorized to perform: kms:" + action +
+		" on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a " +
+		"resource-based policy explicitly denies access"
+}
+
 // TestReferences names keys in every way, to operations that accept aliases and
 // to those that do not.
 func TestReferences(t *testing.T) {
@@ -118,9 +125,7 @@ func TestReferences(t *testing.T) {
 	for _, name := range []string{"alias/a", aliasARN("alias/a"), "alias/b"} {
 		f.refuse("DisableKey", m{"KeyId": name}, "NotFoundException: Invalid keyId '"+name+"'")
 	}
-	denied := "AccessDeniedException: User: arn:aws:iam::" + account + ":user/admin is not authorized to perform: kms:DescribeKey on " +
-		"this resource because the resource does not exist in this Region, no resource-based policies allow access, or a " +
-		"resource-based policy explicitly denies access"
+	denied := deniedTo("DescribeKey")
 	for name, want := range map[string]string{
 		"fake-key-id":                      "NotFoundException: Invalid keyId 'fake-key-id'",
 		"134f2428cec14b25a1ae9048164dba47": "NotFoundException: Invalid keyId '134f2428cec14b25a1ae9048164dba47'",

@@ -66,7 +66,8 @@ type reEncryptData struct {
 	DestinationKeyMaterialID string `json:"destinationKeyMaterialId"`
 }
 
-// reEncrypt records the source key, then the destination key, as resources.
+// reEncrypt needs kms:ReEncryptFrom of the source key and kms:ReEncryptTo of the
+// destination key; there is no action of its own name. It records the source key, then the destination key, as resources.
 func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *reEncryptRequest) (*reEncryptResponse, error) {
 	ec := encryptionContext(req.DestinationEncryptionContext)
 	c.Record.Parameters = req.recorded()
@@ -74,14 +75,14 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
-		ciphertext: req.CiphertextBlob, keyID: req.SourceKeyID, algorithm: req.SourceEncryptionAlgorithm,
+		action: "ReEncryptFrom", ciphertext: req.CiphertextBlob, keyID: req.SourceKeyID, algorithm: req.SourceEncryptionAlgorithm,
 		context: req.SourceEncryptionContext, blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
 	})
 	defer clear(from.plaintext)
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.key(tx, c, req.DestinationKeyID, byAlias)
+	to, err := s.keyTo(tx, c, "ReEncryptTo", req.DestinationKeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
