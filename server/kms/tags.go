@@ -41,8 +41,10 @@ type recordedTag struct {
 	TagValue string `json:"tagValue"`
 }
 
+// recordedTags answers a list, also of none: null would mean that there was no
+// such parameter.
 func recordedTags(tags []tag) []recordedTag {
-	var list []recordedTag
+	list := make([]recordedTag, 0, len(tags))
 	for _, t := range tags {
 		list = append(list, recordedTag(t))
 	}
@@ -95,7 +97,7 @@ type untagResourceParameters struct {
 
 // untagResource succeeds also where the key has no such tag.
 func (s *Service) untagResource(_ context.Context, tx *fsm.Txn, c *call.Call, req *untagResourceRequest) (any, error) {
-	c.Record.Parameters = &untagResourceParameters{KeyID: req.KeyID, TagKeys: req.TagKeys}
+	c.Record.Parameters = &untagResourceParameters{KeyID: req.KeyID, TagKeys: append([]string{}, req.TagKeys...)}
 	k, err := s.key(tx, c, req.KeyID, byID)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,12 @@ func TestTags(t *testing.T) {
 	if f.recorded(requestParameters) != `{"keyId":"`+arn+`","tagKeys":["b","none"]}` || f.recorded(responseElements) != `{"keyId":"`+arn+`"}` {
 		t.Errorf("UntagResource records %+v", f.event())
 	}
+	for operation, list := range map[string]string{"TagResource": "Tags", "UntagResource": "TagKeys"} {
+		f.do(operation, m{"KeyId": id, list: []any{}})
+		if p := f.recorded(requestParameters); p != `{"keyId":"`+id+`","`+strings.ToLower(list[:1])+list[1:]+`":[]}` {
+			t.Errorf("%s records %s", operation, p)
+		}
+	}
 	f.do("UntagResource", m{"KeyId": id, "TagKeys": []string{"none"}})
 	if got := tags(); got != "[map[TagKey:a TagValue:] map[TagKey:é TagValue:v]]" {
 		t.Errorf("tags %s", got)
