@@ -27,6 +27,10 @@ func TestAliases(t *testing.T) {
 			t.Errorf("ListAliases %v answers %v", request, got)
 		}
 	}
+	f.do("ListAliases", m{"Limit": 5})
+	if r := f.event().Resources; f.recorded(requestParameters) != `{"limit":5}` || r == nil || len(r) != 0 {
+		t.Errorf("ListAliases records %+v", f.event())
+	}
 	f.now = f.now.AddDate(0, 0, 1)
 	f.do("UpdateAlias", m{"AliasName": name, "TargetKeyId": otherARN})
 	if f.recorded(responseElements) != `{"keyId":"`+otherARN+`"}` {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
@@ -37,6 +38,7 @@ func (s *Service) listAliases(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
+	c.Record.Resources = []ledger.Resource{} // "ListAliases" among the log entry examples of the KMS developer guide
 	account, region := c.Principal.AccountID, c.Region
 	return call.Later(func(view fsm.View) (any, error) {
 		resp := &listAliasesResponse{Aliases: []aliasListEntry{}}
