@@ -43,7 +43,7 @@ func FuzzOperations(f *testing.F) {
 // seeds are requests that get far with a key that does not exist.
 var seeds = map[string]m{
 	"CreateKey": {"Description": "d", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": true,
-		"Tags": []m{{"TagKey": "k", "TagValue": "v"}}, "Policy": `{"Statement":[{}]}`, "BypassPolicyLockoutSafetyCheck": true},
+		"Tags": []m{{"TagKey": "k", "TagValue": "v"}}, "Policy": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}]}`, "BypassPolicyLockoutSafetyCheck": true},
 	"CreateAlias":          {"AliasName": "alias/a", "TargetKeyId": absent},
 	"UpdateAlias":          {"AliasName": "alias/a", "TargetKeyId": keyARN(absent)},
 	"DeleteAlias":          {"AliasName": "alias/a"},

@@ -47,7 +47,7 @@ func (f *fixture) begin(operation string, request m) (commits func() bool) {
 // must not be committed where the change would have altered its answer, and must
 // be where it would not.
 func TestGuards(t *testing.T) {
-	policy := `{"Statement":{"Effect":"Allow"}}`
+	policy := `{"Statement":{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}}`
 	for _, test := range []struct {
 		name, operation string
 		request         func(f *fixture, id, other string) m

@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
@@ -10,13 +9,8 @@ import (
 	"github.com/cofre-kms/cofre/server/state"
 )
 
-const (
-	// maxPolicy is the longest key policy in bytes ("Resource quotas" in the KMS
-	// developer guide; the model's bound is wider).
-	maxPolicy = 32768
-	// policyName is the only name that a key policy can have.
-	policyName = "default"
-)
+// policyName is the only name that a key policy can have.
+const policyName = "default"
 
 type putKeyPolicyRequest struct {
 	KeyID                          string
@@ -131,26 +125,6 @@ func orDefaultPolicy(name string) string {
 		return policyName
 	}
 	return name
-}
-
-// checkPolicy refuses a text that is no policy document: a JSON object with at
-// least one statement (IAM JSON policy reference, "Grammar").
-func checkPolicy(text string) error {
-	if len(text) > maxPolicy {
-		return limitExceeded("The key policy must not be larger than %d bytes.", maxPolicy)
-	}
-	var document struct{ Statement json.RawMessage }
-	if json.Unmarshal([]byte(text), &document) == nil {
-		var list []map[string]json.RawMessage
-		var single map[string]json.RawMessage
-		switch {
-		case json.Unmarshal(document.Statement, &list) == nil && len(list) > 0:
-			return nil
-		case json.Unmarshal(document.Statement, &single) == nil && len(single) > 0:
-			return nil
-		}
-	}
-	return call.Errorf("MalformedPolicyDocumentException", "The key policy is not a valid policy document.")
 }
 
 // defaultPolicy is the key policy that AWS gives to keys created through its

@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+const allowAll = `{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}`
+
 const malformed = "MalformedPolicyDocumentException: The key policy is not a valid policy document."
 
 func TestPolicies(t *testing.T) {
@@ -30,7 +32,7 @@ func TestPolicies(t *testing.T) {
 	if f.recorded(requestParameters) != `{"keyId":"`+id+`","policyName":"default"}` || f.event().ResponseElements != nil {
 		t.Errorf("GetKeyPolicy records %+v", f.event())
 	}
-	text := "{ \"Statement\" : [{\"Sid\":\"é\\n\"}] }\n"
+	text := "{ \"Statement\" : [{\"Sid\":\"é\\n\"," + allowAll[1:] + "] }\n"
 	if got := f.do("PutKeyPolicy", m{"KeyId": id, "Policy": text, "BypassPolicyLockoutSafetyCheck": true}); got != nil {
 		t.Errorf("PutKeyPolicy answers %v", got)
 	}
@@ -54,10 +56,24 @@ func TestPolicies(t *testing.T) {
 func TestPolicyRefusals(t *testing.T) {
 	f := newFixture(t)
 	id, _ := f.create(m{})
-	statement := `{"Statement":{"Effect":"Allow"}}`
+	statement := `{"Statement":` + allowAll + `}`
 	for _, text := range []string{"x", "{}", "[]", "null", `{"Statement":[]}`, `{"Statement":{}}`, `{"Statement":"x"}`,
 		`{"Statement":["x"]}`, statement + "x", `{"Statement":null}`} {
 		f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": text}, malformed)
+	}
+	for _, change := range [][2]string{
+		{`"Allow"`, `"Maybe"`}, {`"Effect":"Allow",`, ``}, {`"Principal":"*",`, ``}, {`"Action":"kms:*",`, ``}, {`,"Resource":"*"`, ``},
+		{`"Action"`, `"NotAction":"x","Action"`}, {`"Effect"`, `"Unknown":1,"Effect"`}, {`"Statement"`, `"Unknown":1,"Statement"`},
+		{`"Statement"`, `"Version":"2011-01-01","Statement"`},
+	} {
+		f.do("PutKeyPolicy", m{"KeyId": id, "Policy": statement})
+		f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": strings.Replace(statement, change[0], change[1], 1)}, malformed)
+	}
+	for _, change := range [][2]string{
+		{`"Statement"`, `"Version":"2012-10-17","Id":"x","Statement"`}, {`"Action"`, `"NotAction"`}, {`"Principal":`, `"NotPrincipal":`},
+		{`"Allow"`, `"Deny"`}, {`"Effect"`, `"Condition":{"Bool":{"aws:SecureTransport":"true"}},"Effect"`},
+	} {
+		f.do("PutKeyPolicy", m{"KeyId": id, "Policy": strings.Replace(statement, change[0], change[1], 1)})
 	}
 	large := statement[:1] + strings.Repeat(" ", 32768-len(statement)) + statement[1:]
 	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": large})

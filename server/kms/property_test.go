@@ -163,7 +163,7 @@ func TestSecretsStayOut(t *testing.T) {
 		secrets = append(secrets, mark, plain[max(0, len(plain)-24):], sealed, again.bytes("CiphertextBlob"),
 			generated.bytes("CiphertextBlob"), generated.bytes("Plaintext"), random.bytes("Plaintext"))
 	})
-	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": `{"Statement":{"Sid":"in the record"}}`})
+	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": `{"Statement":{"Sid":"in the record","Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}}`})
 	ledger := strings.Join(f.node.RawEvents(t), "\n")
 	if !strings.Contains(ledger, "in the record") {
 		t.Fatal("the ledger is not what this test thinks")

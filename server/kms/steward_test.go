@@ -20,7 +20,7 @@ const day = 24 * time.Hour
 func TestSteward(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFixture(t)
-		first, arn := f.create(m{"Tags": []m{{"TagKey": "k", "TagValue": "v"}}, "Policy": `{"Statement":{"Effect":"Allow"}}`})
+		first, arn := f.create(m{"Tags": []m{{"TagKey": "k", "TagValue": "v"}}, "Policy": `{"Statement":{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}}`})
 		f.do("CreateAlias", m{"AliasName": "alias/a", "TargetKeyId": first})
 		f.do("CreateAlias", m{"AliasName": "alias/b", "TargetKeyId": first})
 		blob := f.encrypt(first, "x", nil)
