@@ -1,0 +1,78 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/cofre-kms/cofre/cluster"
+)
+
+// attemptLimit bounds one attempt of an operator, who tries until it works.
+const attemptLimit = 20 * time.Second
+
+// replace loses a node with its disk: the others remove it, and a new one of the
+// same name joins. One at a time, so that the others are a quorum when other
+// faults are over.
+func (w *World) replace(r *rand.Rand) {
+	n := w.some(r)
+	if !w.replacing.TryLock() {
+		return
+	}
+	defer w.replacing.Unlock()
+	if !n.changing.TryLock() {
+		return
+	}
+	defer n.changing.Unlock()
+	if err := n.crash(r.IntN(2) == 0); err != nil {
+		w.logger.Warn("closing a dead process", "node", n.name, "error", err)
+	}
+	removed := w.insist(r, n, func(ctx context.Context, by *process) error {
+		err := by.node.Remove(ctx, n.name, []byte(`{"eventName":"RemoveNode"}`))
+		if errors.Is(err, cluster.ErrNoMember) {
+			return nil // an attempt whose answer was lost
+		}
+		return err
+	})
+	if !removed {
+		return
+	}
+	if err := os.RemoveAll(n.cfg.DataDir); err != nil {
+		w.fail("replace", "%v", err)
+	}
+	n.mu.Lock()
+	n.disk = NewDisk(n.disk.rng)
+	n.mu.Unlock()
+	var token string
+	w.insist(r, n, func(ctx context.Context, by *process) (err error) {
+		if token == "" {
+			token, err = by.node.Token(ctx, time.Hour, []byte(`{"eventName":"CreateJoinToken"}`))
+		}
+		if err != nil {
+			return err
+		}
+		return n.start(ctx, func(cfg cluster.Config) error { return cluster.Join(ctx, cfg, token) })
+	})
+}
+
+// insist has an operator try something with the help of running nodes until it
+// works, and says whether it did before the world ended.
+func (w *World) insist(r *rand.Rand, n *Node, try func(ctx context.Context, by *process) error) bool {
+	for sleep(w.ended, time.Second) == nil {
+		others := w.others(n)
+		by := others[r.IntN(len(others))].running()
+		if by == nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(w.ended, attemptLimit)
+		err := try(ctx, by)
+		cancel()
+		if err == nil {
+			return true
+		}
+		w.logger.Warn("an operator tries again", "node", n.name, "error", err)
+	}
+	return false
+}
