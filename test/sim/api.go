@@ -62,7 +62,8 @@ func (a *api) Do(ctx context.Context, name string, r workload.Request) workload.
 	if n.running() != p || a.world.chance(a.lossy) {
 		return workload.Answer{Lost: true}
 	}
-	return workload.Answer{Status: w.Code, RequestID: w.Header()["x-amzn-RequestId"][0], Body: w.Body.Bytes()}
+	header := map[string][]string(w.Header()) // its spelling is AWS's, not canonical
+	return workload.Answer{Status: w.Code, RequestID: header["x-amzn-RequestId"][0], Body: w.Body.Bytes()}
 }
 
 // callLimit is how long an answer may take whatever happens: the front end's

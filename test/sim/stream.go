@@ -65,7 +65,7 @@ type conn struct {
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	for {
-		n, err, wait, changed := c.poll(p)
+		n, wait, changed, err := c.poll(p)
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -88,17 +88,17 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // poll takes what has come. Where nothing has, it says how long until something
 // can happen by itself, 0 where nothing will, and what else to wait for.
-func (c *conn) poll(p []byte) (n int, err error, wait time.Duration, changed <-chan struct{}) {
+func (c *conn) poll(p []byte) (n int, wait time.Duration, changed <-chan struct{}, err error) {
 	c.network.mu.Lock()
 	defer c.network.mu.Unlock()
 	now := time.Now()
 	switch {
 	case c.closed:
-		return 0, net.ErrClosed, 0, nil
+		return 0, 0, nil, net.ErrClosed
 	case c.in.dead(now):
-		return 0, c.in.cause, 0, nil
+		return 0, 0, nil, c.in.cause
 	case !c.deadline.IsZero() && !now.Before(c.deadline):
-		return 0, os.ErrDeadlineExceeded, 0, nil
+		return 0, 0, nil, os.ErrDeadlineExceeded
 	}
 	var next time.Time
 	if cut := c.network.link(c.in.from, c.in.to).cuts > 0; cut {
@@ -106,14 +106,14 @@ func (c *conn) poll(p []byte) (n int, err error, wait time.Duration, changed <-c
 	} else if len(c.in.chunks) > 0 {
 		if next = c.in.chunks[0].at; !now.Before(next) {
 			n, err = c.in.take(p)
-			return n, err, 0, nil
+			return n, 0, nil, err
 		}
 	}
 	next = earliest(earliest(next, c.deadline), c.in.doom)
 	if !next.IsZero() {
 		wait = next.Sub(now)
 	}
-	return 0, nil, wait, changed
+	return 0, wait, changed, nil
 }
 
 // take reads from the first chunk. The end stays in the queue.
