@@ -15,7 +15,7 @@ import (
 //
 //	method \n path \n query \n (name:value \n)* \n signed headers \n hex(SHA-256(body))
 func appendCanonical(b []byte, r *http.Request, signedHeaders string, bodyHash *[32]byte) ([]byte, *call.Error) {
-	path, query, _ := strings.Cut(r.RequestURI, "?")
+	path, query, _ := strings.Cut(target(r), "?")
 	b = append(b, r.Method...)
 	b = append(b, '\n')
 	b = appendPath(b, path)
@@ -30,6 +30,15 @@ func appendCanonical(b []byte, r *http.Request, signedHeaders string, bodyHash *
 	b = appendLower(b, signedHeaders)
 	b = append(b, '\n')
 	return hex.AppendEncode(b, bodyHash[:]), nil
+}
+
+// target answers the path and query as they came; a request line may also have
+// the whole URL (RFC 9112 §3.2.2).
+func target(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
 }
 
 // appendPath appends the path as it came, normalized (RFC 3986 §6.2.2.3) and
