@@ -99,6 +99,50 @@ def cryptography(first, second):
     assert opened["Plaintext"] == plaintext and opened["KeyId"].endswith(second)
 
 
+def words(first, second):
+    """What AWS's clients show of refusals, word for word."""
+    arn = call("describe_key", KeyId=first)["KeyMetadata"]["Arn"]
+    blob = call("encrypt", KeyId=first, Plaintext=b"x")["CiphertextBlob"]
+    absent = "00000000-0000-4000-8000-000000000000"
+    elsewhere = ":".join(["arn:aws:kms:xx-east-9"] + arn.split(":")[4:])
+    stranger = ":".join(arn.split(":")[:4] + ["111122223333", "key/" + absent])
+    for code, message, operation, parameters in [
+        ("NotFoundException", f"Key '{arn.replace(first, absent)}' does not exist", "describe_key", dict(KeyId=absent)),
+        ("NotFoundException", "Invalid keyId 'fake-key-id'", "describe_key", dict(KeyId="fake-key-id")),
+        ("NotFoundException", "Invalid keyId 'alias/none'", "enable_key", dict(KeyId="alias/none")),
+        ("NotFoundException", "Invalid arn xx-east-9", "describe_key", dict(KeyId=elsewhere)),
+        ("NotFoundException", f"Alias {arn.split('key/')[0]}alias/none is not found.", "describe_key", dict(KeyId="alias/none")),
+        ("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.",
+         "decrypt", dict(CiphertextBlob=blob, KeyId=second)),
+        ("InvalidCiphertextException", "", "decrypt", dict(CiphertextBlob=blob[:-1])),
+        ("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.",
+         "generate_data_key", dict(KeyId=first, KeySpec="AES_128", DryRun=True)),
+        ("ValidationException", "Please specify either number of bytes or key spec.", "generate_data_key", dict(KeyId=first)),
+        ("ValidationException", "NumberOfBytes is required.", "generate_random", {}),
+        ("ValidationException", "PendingWindowInDays must be between 7 and 30",
+         "schedule_key_deletion", dict(KeyId=first, PendingWindowInDays=6)),
+        ("NotAuthorizedException", "", "create_alias", dict(AliasName="alias/aws/x", TargetKeyId=first)),
+        ("TagException", "Tags beginning with aws: are reserved",
+         "create_key", dict(Tags=[{"TagKey": "AWS:x", "TagValue": ""}])),
+        ("TagException", "Too many tags",
+         "create_key", dict(Tags=[{"TagKey": str(n), "TagValue": ""} for n in range(51)])),
+    ]:
+        found = refused(code, operation, **parameters)
+        assert found == message, (operation, found, message)
+    denied = refused("AccessDeniedException", "re_encrypt", CiphertextBlob=blob, DestinationKeyId=stranger)
+    assert "is not authorized to perform: kms:ReEncryptTo on this resource because" in denied, denied
+
+
+def characters():
+    text = "\u00e9 \U0001f600 \u2028 <&> \" \\ \t"
+    key = call("create_key", Description=text, Tags=[{"TagKey": text, "TagValue": text}])["KeyMetadata"]["KeyId"]
+    assert call("describe_key", KeyId=key)["KeyMetadata"]["Description"] == text
+    assert call("list_resource_tags", KeyId=key)["Tags"] == [{"TagKey": text, "TagValue": text}]
+    for context in [{}, {"": ""}, {text: text}]:
+        blob = call("encrypt", KeyId=key, Plaintext=b"x", EncryptionContext=context)["CiphertextBlob"]
+        assert call("decrypt", CiphertextBlob=blob, EncryptionContext=context)["Plaintext"] == b"x"
+
+
 def data_keys(first):
     whole = call("generate_data_key", KeyId=first, KeySpec="AES_256")
     assert call("decrypt", CiphertextBlob=whole["CiphertextBlob"])["Plaintext"] == whole["Plaintext"]
@@ -155,6 +199,8 @@ def strangers(key):
 first, second = keys()
 aliases(first, second)
 cryptography(first, second)
+words(first, second)
+characters()
 data_keys(first)
 states(first)
 attributes(first)
