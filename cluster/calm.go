@@ -41,7 +41,7 @@ func (c calm) With(args ...any) hclog.Logger {
 
 func (c calm) pass(log func(string, ...any), message string, args []any) {
 	key := message
-	if len(args) >= 2 { // the first pair names the peer
+	if len(args) >= 2 && !number(args[1]) { // the first pair names the peer
 		key = fmt.Sprint(message, args[0], args[1])
 	}
 	held, pass := c.repeats.note(key, time.Now())
@@ -52,6 +52,13 @@ func (c calm) pass(log func(string, ...any), message string, args []any) {
 		args = append(args[:len(args):len(args)], "repeated", held)
 	}
 	log(message, args...)
+}
+
+// number says whether a value is an index or a term, which says nothing about who
+// is meant.
+func number(value any) bool {
+	_, is := value.(uint64)
+	return is
 }
 
 // repeats counts messages.

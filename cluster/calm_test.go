@@ -19,6 +19,12 @@ func TestCalm(t *testing.T) {
 		log.Error("failed to heartbeat to", "peer", "b", "error", "refused")
 		log.Info("all the same")
 	}
+	for index := range uint64(5) {
+		log.Warn("no entry", "previous-index", index)
+	}
+	if heard := strings.Count(out.String(), "no entry"); heard != 1 {
+		t.Errorf("heard %d times of entries:\n%s", heard, out.String())
+	}
 	if heard := strings.Count(out.String(), "failed"); heard != 2 {
 		t.Errorf("heard %d failures:\n%s", heard, out.String())
 	}

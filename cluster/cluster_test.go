@@ -239,6 +239,26 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestReadyKnowsWhatIsCommitted: a node that lags after a crash does not call
+// itself ready because it hears heartbeats.
+func TestReadyKnowsWhatIsCommitted(t *testing.T) {
+	f := newCluster(t, 3, nil)
+	for range 5 {
+		n := f.follower()
+		n.kill()
+		leader := f.leader()
+		for range 3 {
+			_, err := leader.transact(f.ctx(), increase("a"))
+			leader.ok(err, "transacting")
+		}
+		n.open()
+		f.await("the node to be ready", n.node.Ready)
+		if n.node.raft.CommitIndex() == 0 {
+			t.Fatal("ready, and it does not know what is committed")
+		}
+	}
+}
+
 // TestNewAddress: a node that comes back under another address is found.
 func TestNewAddress(t *testing.T) {
 	f := newCluster(t, 3, nil)

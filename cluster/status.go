@@ -80,7 +80,11 @@ func (n *Node) Ready() error {
 	case !view.leading && time.Since(n.raft.LastContact()) > 2*n.cfg.Timing.Heartbeat:
 		return fmt.Errorf("%w: the leader is silent", ErrUnavailable)
 	}
-	if commit, applied := n.raft.CommitIndex(), n.store.Applied(); applied+lateEntries < commit {
+	commit, applied := n.raft.CommitIndex(), n.store.Applied()
+	switch {
+	case commit == 0: // Raft does not keep it: heartbeats alone do not tell a node that it lags
+		return fmt.Errorf("%w: it is not known yet what is committed", ErrUnavailable)
+	case applied+lateEntries < commit:
 		return fmt.Errorf("cluster: the state is %d entries behind", commit-applied)
 	}
 	if err := n.partition.check(); err != nil {
