@@ -31,6 +31,14 @@ type Config struct {
 	HSM string
 	// LogStore is "boltdb" or "wal"; "" means boltdb.
 	LogStore string
+	// Dir is the folder that everything is written to; "" means a temporary one
+	// that goes with the test.
+	Dir string
+	// Module is the PKCS #11 module of a [SoftHSM] cluster; "" means SoftHSM's own.
+	Module string
+	// Prepare is called for each node before anything of it runs, when its folders
+	// are there. It may set [Node.Place]. It is nil where nothing is to be prepared.
+	Prepare func(*Node) error
 }
 
 // Credentials are a user's access key. The JSON is that of `cofre init` and
@@ -71,7 +79,10 @@ func Start(t testing.TB, cfg Config) *Cluster {
 	if cfg.LogStore == "" {
 		cfg.LogStore = "boltdb"
 	}
-	c := &Cluster{cfg: cfg, dir: t.TempDir(), Journal: new(Journal), Secrets: newSecrets()}
+	if cfg.Dir == "" {
+		cfg.Dir = t.TempDir()
+	}
+	c := &Cluster{cfg: cfg, dir: cfg.Dir, Journal: new(Journal), Secrets: newSecrets()}
 	t.Cleanup(func() { c.end(t) })
 	if err := c.bringUp(); err != nil {
 		t.Fatalf("starting a cluster: %v", err)
@@ -117,7 +128,7 @@ func (c *Cluster) bringUp() error {
 			return fmt.Errorf("%s: %w", n.Name, err)
 		}
 	}
-	c.CAFile = filepath.Join(c.Nodes[0].dataDir(), "tls", "ca.pem")
+	c.CAFile = filepath.Join(c.Nodes[0].DataDir(), "tls", "ca.pem")
 	out, err := c.Nodes[0].Run("", "account", "create", "--name", "second", "--json")
 	if err != nil {
 		return err

@@ -18,6 +18,8 @@ type Ledger struct {
 	Events  []ledger.Event
 	// Root is computed here from the records (RFC 6962 §2.1).
 	Root tlog.Hash
+	// Tree has the hashes below it.
+	Tree tlog.HashReader
 }
 
 // Ledger reads the node's ledger.
@@ -31,7 +33,7 @@ func (n *Node) Ledger() (*Ledger, error) {
 	lines.Buffer(nil, 2*ledger.MaxEvent)
 	var hashes storedHashes
 	for lines.Scan() {
-		record := lines.Bytes()
+		record := bytes.Clone(lines.Bytes()) // the scanner uses its buffer again
 		var event ledger.Event
 		if err := json.Unmarshal(record, &event); err != nil {
 			return nil, fmt.Errorf("record %d of %s: %w", len(l.Records), n.Name, err)
@@ -45,6 +47,7 @@ func (n *Node) Ledger() (*Ledger, error) {
 	if err := lines.Err(); err != nil {
 		return nil, err
 	}
+	l.Tree = &hashes
 	l.Root, err = tlog.TreeHash(int64(len(l.Records)), &hashes)
 	return l, err
 }

@@ -21,8 +21,11 @@ import (
 // Node is one node: its files, and its process while it runs.
 type Node struct {
 	Name string
-	// Addr is host:port of its API, MetricsAddr that of its figures and health.
-	Addr, MetricsAddr string
+	// Addr is host:port of its API, PeerAddr of its port for other nodes,
+	// MetricsAddr that of its figures and health.
+	Addr, PeerAddr, MetricsAddr string
+	// Place is where the node lives: nil for the network of the test itself.
+	Place Place
 
 	binary string
 	dir    string
@@ -41,16 +44,16 @@ type process struct {
 func (c *Cluster) newNode(name string, port int) (*Node, error) {
 	n := &Node{
 		Name: name, binary: c.cfg.Binary, dir: filepath.Join(c.dir, name),
-		Addr: loopback(port), MetricsAddr: loopback(port + metricsOffset),
+		Addr: loopback(port), PeerAddr: loopback(port + peerOffset), MetricsAddr: loopback(port + metricsOffset),
 	}
-	if err := os.Mkdir(n.dir, 0o700); err != nil {
+	if err := errors.Join(os.Mkdir(n.dir, 0o700), os.Mkdir(n.DataDir(), 0o700)); err != nil {
 		return nil, err
 	}
 	pin := rand.Text()
 	c.Secrets.Add(name+"'s PIN", []byte(pin))
 	hsm := `kind = "soft"`
 	if c.cfg.HSM == SoftHSM {
-		uri, err := makeToken(n.dir, "cofre-"+name, pin)
+		uri, err := makeToken(n.dir, "cofre-"+name, pin, c.cfg.Module)
 		if err != nil {
 			return nil, err
 		}
@@ -59,13 +62,17 @@ func (c *Cluster) newNode(name string, port int) (*Node, error) {
 	text := fmt.Sprintf("name = %q\ndata_dir = %q\nregions = [%q]\n"+
 		"[api]\nlisten = %q\n[cluster]\nlisten = %q\nlog_store = %q\n"+
 		"[hsm]\n%s\npin_file = %q\n[admin]\nsocket = %q\n[log]\nlevel = \"debug\"\n[metrics]\nlisten = %q\n",
-		name, n.dataDir(), Region, n.Addr, loopback(port+peerOffset), c.cfg.LogStore,
+		name, n.DataDir(), Region, n.Addr, n.PeerAddr, c.cfg.LogStore,
 		hsm, filepath.Join(n.dir, "pin"), filepath.Join(n.dir, "admin.sock"), n.MetricsAddr)
 	n.env = environment("SOFTHSM2_CONF=" + filepath.Join(n.dir, "softhsm2.conf"))
-	return n, errors.Join(
+	err := errors.Join(
 		os.WriteFile(filepath.Join(n.dir, "pin"), []byte(pin+"\n"), 0o600),
 		os.WriteFile(n.config(), []byte(text), 0o600),
 	)
+	if err == nil && c.cfg.Prepare != nil {
+		err = c.cfg.Prepare(n)
+	}
+	return n, err
 }
 
 // environment is the test's own, without settings of a cluster that the
@@ -80,8 +87,12 @@ func environment(more ...string) []string {
 	return append(env, more...)
 }
 
-func (n *Node) config() string  { return filepath.Join(n.dir, "cofre.toml") }
-func (n *Node) dataDir() string { return filepath.Join(n.dir, "data") }
+func (n *Node) config() string { return filepath.Join(n.dir, "cofre.toml") }
+
+// Dir is the folder with all files of the node: its log among them. DataDir, in
+// it, is where the node keeps its state.
+func (n *Node) Dir() string     { return n.dir }
+func (n *Node) DataDir() string { return filepath.Join(n.dir, "data") }
 func (n *Node) logFile() string { return filepath.Join(n.dir, "log") }
 
 // URL is the endpoint that clients use.
@@ -95,13 +106,16 @@ func (n *Node) Run(stdin string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, n.binary, append(args, "--config", n.config())...)
 	cmd.Env = n.env
 	cmd.Stdin = strings.NewReader(stdin)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err := n.in(cmd.Start)
+	if err == nil {
+		err = cmd.Wait()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cofre %s on %s: %w\n%s", strings.Join(args, " "), n.Name, err, stderr.Bytes())
 	}
-	return out, nil
+	return out.Bytes(), nil
 }
 
 // Start runs the node's process. It does not wait until the node serves.
@@ -113,7 +127,7 @@ func (n *Node) Start() error {
 	defer log.Close()
 	cmd := exec.Command(n.binary, "server", "--config", n.config())
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = n.env, log, log, dieWithTest()
-	if err := cmd.Start(); err != nil {
+	if err := n.in(cmd.Start); err != nil {
 		return err
 	}
 	p := &process{cmd: cmd, ended: make(chan struct{})}
@@ -172,6 +186,12 @@ func (n *Node) Stop() error {
 func (n *Node) Pause() error  { return n.proc.Load().cmd.Process.Signal(syscall.SIGSTOP) }
 func (n *Node) Resume() error { return n.proc.Load().cmd.Process.Signal(syscall.SIGCONT) }
 
+// Ready is nil where the node says that it can serve.
+func (n *Node) Ready(ctx context.Context) error {
+	_, err := n.get(ctx, "/readyz")
+	return err
+}
+
 // AwaitReady returns when the node says that it can serve. It fails at once when
 // the process ends.
 func (n *Node) AwaitReady(ctx context.Context) error {
@@ -181,8 +201,7 @@ func (n *Node) AwaitReady(ctx context.Context) error {
 			ended = fmt.Errorf("%s ended: %v\n%s", n.Name, n.proc.Load().err, tail(n.logFile(), 20))
 			return nil
 		}
-		_, err := n.get(ctx, "/readyz")
-		return err
+		return n.Ready(ctx)
 	})
 	return errors.Join(ended, err)
 }

@@ -51,7 +51,7 @@ func (n *Node) search(patterns []pattern, found func(pattern, string)) error {
 		}
 		return nil
 	}
-	return errors.Join(filepath.WalkDir(n.dataDir(), visit), filepath.WalkDir(n.logFile(), visit))
+	return errors.Join(filepath.WalkDir(n.DataDir(), visit), filepath.WalkDir(n.logFile(), visit))
 }
 
 // zstdMagic begins a frame (RFC 8878 §3.1.1).

@@ -34,7 +34,7 @@ func TestSearchFindsWhatIsWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := emptyNode(t)
-			if err := os.WriteFile(filepath.Join(n.dataDir(), "file"), content, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(n.DataDir(), "file"), content, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if !finds(t, n, secrets) {
@@ -47,7 +47,7 @@ func TestSearchFindsWhatIsWritten(t *testing.T) {
 func TestSearchFindsWhatIsInTheDatabase(t *testing.T) {
 	secrets := newSecrets()
 	n := emptyNode(t)
-	db, err := pebble.Open(filepath.Join(n.dataDir(), "state"), &pebble.Options{Logger: silent{}})
+	db, err := pebble.Open(filepath.Join(n.DataDir(), "state"), &pebble.Options{Logger: silent{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestSearchFindsWhatIsInTheDatabase(t *testing.T) {
 
 func TestSearchFindsNothingInNothing(t *testing.T) {
 	n := emptyNode(t)
-	if err := os.WriteFile(filepath.Join(n.dataDir(), "file"), random(1<<16), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(n.DataDir(), "file"), random(1<<16), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if finds(t, n, newSecrets()) {
@@ -76,7 +76,7 @@ func TestSearchFindsNothingInNothing(t *testing.T) {
 func emptyNode(t *testing.T) *Node {
 	t.Helper()
 	n := &Node{Name: "node", dir: t.TempDir()}
-	if err := os.Mkdir(n.dataDir(), 0o700); err != nil {
+	if err := os.Mkdir(n.DataDir(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(n.logFile(), nil, 0o600); err != nil {

@@ -29,7 +29,7 @@ var modulePaths = []string{
 // absence fails the test.
 func Kinds(t testing.TB) []string {
 	t.Helper()
-	_, errModule := softHSMModule()
+	_, errModule := SoftHSMModule()
 	_, errUtil := exec.LookPath("softhsm2-util")
 	if errModule == nil && errUtil == nil {
 		return []string{Soft, SoftHSM}
@@ -41,7 +41,8 @@ func Kinds(t testing.TB) []string {
 	return []string{Soft}
 }
 
-func softHSMModule() (string, error) {
+// SoftHSMModule answers the path of SoftHSM2's PKCS #11 module.
+func SoftHSMModule() (string, error) {
 	if path := os.Getenv("SOFTHSM2_MODULE"); path != "" {
 		return path, nil
 	}
@@ -53,12 +54,14 @@ func softHSMModule() (string, error) {
 	return "", fmt.Errorf("no libsofthsm2.so in %v", modulePaths)
 }
 
-// makeToken makes a SoftHSM2 token for one node in dir and answers its URI. The
-// node's SOFTHSM2_CONF is dir/softhsm2.conf.
-func makeToken(dir, label, pin string) (uri string, err error) {
-	module, err := softHSMModule()
-	if err != nil {
-		return "", err
+// makeToken makes a SoftHSM2 token for one node in dir and answers its URI, with
+// another module than SoftHSM's own where one is given. The node's SOFTHSM2_CONF
+// is dir/softhsm2.conf.
+func makeToken(dir, label, pin, module string) (uri string, err error) {
+	if module == "" {
+		if module, err = SoftHSMModule(); err != nil {
+			return "", err
+		}
 	}
 	tokens := filepath.Join(dir, "tokens")
 	if err := os.Mkdir(tokens, 0o700); err != nil {
