@@ -1,0 +1,138 @@
+package faults
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// nemesis is a kind of fault. It injects it, waits for a time that it chooses,
+// takes it back, and returns. Several run at once.
+type nemesis struct {
+	name   string
+	weight int
+	// able says whether this cluster can suffer it; nil where all can.
+	able func(w *world) bool
+	run  func(w *world, r *rand.Rand)
+}
+
+// nemeses are all of them. A new one is a row here.
+var nemeses = []nemesis{
+	{"kill-one", 3, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.some(r)) }},
+	{"kill-leader", 5, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.leader(r)) }},
+	{"kill-majority", 1, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.shuffled(r)[:len(w.victims)/2+1]...) }},
+	{"kill-all", 1, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.victims...) }},
+	{"stop-one", 2, nil, func(w *world, r *rand.Rand) { w.stopSome(r, w.some(r)) }},
+	{"stop-leader", 2, nil, func(w *world, r *rand.Rand) { w.stopSome(r, w.leader(r)) }},
+	{"pause-one", 2, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.some(r)) }},
+	{"pause-leader", 4, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.leader(r)) }},
+	{"pause-majority", 1, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.shuffled(r)[:len(w.victims)/2+1]...) }},
+	{"rolling-restart", 1, nil, (*world).rollingRestart},
+	{"left-behind", 1, nil, (*world).leaveBehind},
+
+	{"isolate-leader", 4, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.leader(r)) }},
+	{"isolate-one", 2, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.some(r)) }},
+	{"halves", 3, networked, (*world).halves},
+	{"one-way", 4, networked, (*world).oneWay},
+	{"bridge", 2, networked, (*world).bridge},
+	{"ring", 2, fiveNodes, (*world).ring},
+	{"clients-cut", 2, networked, (*world).cutClients},
+	{"power-loss", 2, networked, (*world).powerLoss},
+	{"slow-links", 3, networked, (*world).slowLinks},
+	{"lossy-links", 3, networked, (*world).lossyLinks},
+	{"narrow-links", 1, networked, (*world).narrowLinks},
+	{"resets", 3, networked, (*world).resets},
+
+	{"full-disk", 3, networked, (*world).fullDisk},
+
+	{"hsm-removed", 3, withModule, misbehaves(moduleRemoved)},
+	{"hsm-failing", 2, withModule, misbehaves(moduleFailing)},
+	{"hsm-hanging", 3, withModule, misbehaves(moduleHanging)},
+	{"hsm-flaky", 2, withModule, misbehaves(moduleFlaky)},
+	{"hsm-slow", 1, withModule, misbehaves(moduleSlow)},
+	{"hsm-forgets-sessions", 3, withModule, (*world).forgetsSessions},
+	{"hsm-logs-out", 2, withModule, (*world).logsOut},
+}
+
+func networked(w *world) bool  { return w.network != nil }
+func fiveNodes(w *world) bool  { return w.network != nil && len(w.victims) >= 4 }
+func withModule(w *world) bool { return w.victims[0].module != nil }
+
+// torment runs nemeses one after the other until ctx is done.
+func (w *world) torment(ctx context.Context, r *rand.Rand, pause time.Duration) {
+	able := slices.DeleteFunc(slices.Clone(nemeses), func(n nemesis) bool { return n.able != nil && !n.able(w) })
+	total := 0
+	for _, n := range able {
+		total += n.weight
+	}
+	for sleep(ctx, time.Duration(r.ExpFloat64()*float64(pause))) {
+		pick := r.IntN(total)
+		for _, n := range able {
+			if pick -= n.weight; pick < 0 {
+				w.note("%s", n.name)
+				w.injected(n.name)
+				// What a nemesis draws is no part of the schedule: which nodes it meets,
+				// and so how much it draws, is not the seed's alone.
+				n.run(w, rand.New(rand.NewPCG(r.Uint64(), 0)))
+				w.note("%s is over", n.name)
+				break
+			}
+		}
+	}
+}
+
+// span is a time between two, the shorter ones more likely.
+func span(r *rand.Rand, from, to time.Duration) time.Duration {
+	f := r.Float64()
+	return (from + time.Duration(f*f*float64(to-from))).Round(time.Millisecond)
+}
+
+// while waits for a time that is long enough for elections, and short enough for
+// many faults in a minute.
+func (w *world) while(r *rand.Rand) {
+	d := span(r, 200*time.Millisecond, 12*time.Second)
+	w.note("  for %v", d)
+	sleep(context.Background(), d)
+}
+
+// shuffled answers the nodes in a random order.
+func (w *world) shuffled(r *rand.Rand) []*victim {
+	victims := slices.Clone(w.victims)
+	r.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
+	return victims
+}
+
+func (w *world) others(v *victim) []*victim {
+	return slices.DeleteFunc(slices.Clone(w.victims), func(o *victim) bool { return o == v })
+}
+
+func (w *world) killSome(r *rand.Rand, victims ...*victim) {
+	w.hold(victims, w.kill, func() time.Duration { return span(r, 0, 8*time.Second) }, w.start)
+}
+
+func (w *world) stopSome(r *rand.Rand, victims ...*victim) {
+	w.hold(victims, w.stop, func() time.Duration { return span(r, 0, 5*time.Second) }, w.start)
+}
+
+// pauseSome pauses for longer than the lease of 300 ms.
+func (w *world) pauseSome(r *rand.Rand, victims ...*victim) {
+	w.hold(victims, w.pause, func() time.Duration { return span(r, 350*time.Millisecond, 8*time.Second) }, w.resume)
+}
+
+// rollingRestart stops and starts all nodes, the next one when the last is ready,
+// or does not become so because of another fault.
+func (w *world) rollingRestart(r *rand.Rand) {
+	for _, v := range w.shuffled(r) {
+		w.hold([]*victim{v}, w.stop, func() time.Duration { return 0 }, w.start)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		_ = v.AwaitReady(ctx)
+		cancel()
+	}
+}
+
+// leaveBehind keeps a node down for long, so that the others compact their logs
+// and it may have to be installed from a snapshot.
+func (w *world) leaveBehind(r *rand.Rand) {
+	w.hold([]*victim{w.some(r)}, w.kill, func() time.Duration { return span(r, 20*time.Second, 90*time.Second) }, w.start)
+}

@@ -1,0 +1,189 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cofre-kms/cofre/test/history"
+	"github.com/cofre-kms/cofre/test/rig"
+	"github.com/cofre-kms/cofre/test/workload"
+)
+
+// world is one cluster under torment, and all that is known of it.
+type world struct {
+	cluster *rig.Cluster
+	network *network // nil where namespaces are not permitted
+	victims []*victim
+	log     io.Writer // what happened when
+	began   time.Time
+
+	objects  *workload.Objects
+	recorder *history.Recorder
+
+	mu       sync.Mutex
+	problems []history.Problem
+	heads    []history.Head
+	faults   map[string]int // by kind, how many were injected
+}
+
+// victim is a node, and what can be done to it.
+type victim struct {
+	*rig.Node
+	disk   *disk   // nil where file systems cannot be mounted
+	module *module // nil for an embedded partition
+
+	// One fault at a time has the disk, or the module.
+	diskBusy, moduleBusy sync.Mutex
+
+	// changing is held by whoever stops, pauses or starts the process, or would
+	// wait for its answer.
+	changing sync.Mutex
+	// excused counts the faults under which a process may end by itself: where its
+	// disk is full or its partition dead.
+	excused atomic.Int32
+	// pardon is until when an end by itself is owed to such a fault; Unix seconds.
+	pardon atomic.Int64
+}
+
+// excuse lets the node end by itself until the returned function has been called
+// and some time has passed.
+func (v *victim) excuse() (over func()) {
+	v.excused.Add(1)
+	return func() {
+		v.pardon.Store(time.Now().Add(excuseLasts).Unix())
+		v.excused.Add(-1)
+	}
+}
+
+// excuseLasts: a call that hung may end the process later.
+const excuseLasts = 30 * time.Second
+
+func (v *victim) mayEnd() bool {
+	return v.excused.Load() > 0 || time.Now().Unix() <= v.pardon.Load()
+}
+
+// config is what a seed decides about a cluster, where no flag does.
+type config struct {
+	nodes    int
+	hsm      string
+	logStore string
+}
+
+func (c config) String() string { return fmt.Sprintf("%d nodes, %s, %s", c.nodes, c.hsm, c.logStore) }
+
+// start builds a cluster in dir.
+func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *world {
+	t.Helper()
+	w := &world{
+		log: log, began: time.Now(), faults: make(map[string]int),
+		objects: workload.NewObjects(), recorder: history.NewRecorder(),
+	}
+	if tools.root {
+		w.network = newNetwork()
+	}
+	t.Cleanup(func() { w.close(t) })
+	rc := rig.Config{
+		Binary: tools.binary, Nodes: cfg.nodes, HSM: cfg.hsm, LogStore: cfg.logStore, Dir: dir,
+		Prepare: func(n *rig.Node) error { return w.prepare(n, cfg) },
+	}
+	if cfg.hsm == rig.SoftHSM {
+		rc.Module = tools.module
+	}
+	w.cluster = rig.Start(t, rc)
+	return w
+}
+
+// prepare makes what surrounds a node.
+func (w *world) prepare(n *rig.Node, cfg config) (err error) {
+	v := &victim{Node: n}
+	w.victims = append(w.victims, v)
+	if cfg.hsm == rig.SoftHSM {
+		if v.module, err = newModule(n); err != nil {
+			return err
+		}
+	}
+	if w.network == nil {
+		return nil
+	}
+	if v.disk, err = mountDisk(n); err != nil {
+		return err
+	}
+	return w.network.add(n)
+}
+
+// close gives back what surrounds the nodes, which have ended. The data of a run
+// that failed are kept.
+func (w *world) close(t *testing.T) {
+	for _, v := range w.victims {
+		if v.disk == nil {
+			continue
+		}
+		if err := v.disk.unmount(t.Failed()); err != nil {
+			t.Error(err)
+		}
+	}
+	if w.network == nil {
+		return
+	}
+	if err := w.network.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// note writes a line of what happens.
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fmt.Fprintf(w.log, "%v %8.3f ", time.Now().UTC().Format(time.RFC3339Nano), time.Since(w.began).Seconds())
+	fmt.Fprintf(w.log, format+"\n", args...)
+}
+
+func (w *world) fail(check, format string, args ...any) {
+	p := history.Problem{Check: check, Text: fmt.Sprintf(format, args...)}
+	w.note("PROBLEM %v", p)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.problems = append(w.problems, p)
+}
+
+func (w *world) injected(kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults[kind]++
+}
+
+// check reports an error of the test's own means.
+func (w *world) check(what string, err error) {
+	if err != nil {
+		w.fail("test", "%s: %v", what, err)
+	}
+}
+
+func (w *world) some(r *rand.Rand) *victim { return w.victims[r.IntN(len(w.victims))] }
+
+// leader is a node that says that it leads; any node where none does.
+func (w *world) leader(r *rand.Rand) *victim {
+	for _, i := range r.Perm(len(w.victims)) {
+		if state, err := w.victims[i].figure("cofre_raft_state"); err == nil && state == leaderState {
+			return w.victims[i]
+		}
+	}
+	return w.some(r)
+}
+
+// leaderState is cofre_raft_state of a leader.
+const leaderState = 2
+
+// figure reads one of the node's figures. A node that is paused or down has none.
+func (v *victim) figure(name string) (float64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	figures, err := v.Metrics(ctx)
+	return figures[name], err
+}
