@@ -26,14 +26,6 @@ var (
 	folderFlag  = flag.String("faults.dir", "", "where the folders of failed runs go; empty: the system's folder for temporary files")
 )
 
-// tools is what all runs of a process share.
-type tools struct {
-	binary string
-	module string // the PKCS #11 module that fails on demand
-	kinds  []string
-	root   bool // namespaces and mounts are permitted
-}
-
 func TestFaults(t *testing.T) {
 	tools := prepareTools(t)
 	began := time.Now()

@@ -68,6 +68,14 @@ func (v *victim) mayEnd() bool {
 	return v.excused.Load() > 0 || time.Now().Unix() <= v.pardon.Load()
 }
 
+// tools is what all runs of a process share.
+type tools struct {
+	binary string
+	module string // the PKCS #11 module that fails on demand
+	kinds  []string
+	root   bool // namespaces and mounts are permitted
+}
+
 // config is what a seed decides about a cluster, where no flag does.
 type config struct {
 	nodes    int
