@@ -36,6 +36,21 @@ func tokenCommand(std streams) *cobra.Command {
 	return group("token", "Join tokens", create)
 }
 
+func memberCommand() *cobra.Command {
+	remove := &cobra.Command{
+		Use:   "remove --config FILE --name NAME",
+		Short: "Take a node out of the cluster for good; another may then join under its name",
+	}
+	name := remove.Flags().String("name", "", "the member's name")
+	if err := remove.MarkFlagRequired("name"); err != nil {
+		panic(err) // the flag is there: it was made above
+	}
+	withClient(remove, func(ctx context.Context, client *admin.Client) error {
+		return client.RemoveMember(ctx, *name)
+	})
+	return group("member", "Members of the cluster", remove)
+}
+
 func accountCommand(std streams) *cobra.Command {
 	create := &cobra.Command{
 		Use:   "create --config FILE --name NAME [--json]",

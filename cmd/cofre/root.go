@@ -57,7 +57,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.AddCommand(
-		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), accountCommand(std),
+		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), memberCommand(), accountCommand(std),
 		statusCommand(std), ledgerCommand(std), versionCommand(std),
 	)
 	return root

@@ -32,6 +32,17 @@ func (n node) Token(ctx context.Context, lifetime time.Duration, event []byte) (
 	return "token for " + lifetime.String(), err
 }
 
+func (n node) Remove(ctx context.Context, name string, event []byte) error {
+	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
+		if name != "node2" {
+			return cluster.ErrNoMember
+		}
+		tx.SetEvent(event)
+		return nil
+	})
+	return err
+}
+
 type fixture struct {
 	node   node
 	client *admin.Client
@@ -116,6 +127,23 @@ func TestCreateToken(t *testing.T) {
 		if _, err := f.client.CreateToken(context.Background(), hours); err == nil {
 			t.Errorf("%d hours are fine", hours)
 		}
+	}
+}
+
+func TestRemoveMember(t *testing.T) {
+	f, ctx := newFixture(t), context.Background()
+	if err := f.client.RemoveMember(ctx, "node2"); err != nil {
+		t.Fatal(err)
+	}
+	event := f.node.RawEvents(t)[1]
+	if !strings.Contains(event, `"eventName":"RemoveMember"`) || !strings.Contains(event, `"requestParameters":{"memberName":"node2"}`) {
+		t.Errorf("record is %s", event)
+	}
+	if err := f.client.RemoveMember(ctx, "node/9"); err == nil || !strings.Contains(err.Error(), `No member is called "node/9"`) {
+		t.Errorf("a member that there is not: %v", err)
+	}
+	if n := len(f.node.RawEvents(t)); n != 2 {
+		t.Errorf("%d records", n)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/cofre-kms/cofre/cluster"
@@ -47,6 +48,11 @@ func (c *Client) CreateAccount(ctx context.Context, name string) (account Accoun
 // CreateToken makes a join token that is valid for some hours.
 func (c *Client) CreateToken(ctx context.Context, hours int) (token Token, err error) {
 	return token, c.call(ctx, http.MethodPost, "/v1/join-tokens", NewToken{Hours: hours}, &token)
+}
+
+// RemoveMember takes a member out of the cluster for good.
+func (c *Client) RemoveMember(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(name), nil, new(struct{}))
 }
 
 // Head answers the end of the node's ledger.

@@ -22,6 +22,9 @@ type (
 	tokenParameters struct {
 		Hours int `json:"hours"`
 	}
+	memberParameters struct {
+		MemberName string `json:"memberName"`
+	}
 )
 
 // creating is an operation that makes an account by one of identity's functions.

@@ -28,6 +28,8 @@ type Node interface {
 	View() fsm.View
 	// Token makes a join token and commits the event with it.
 	Token(ctx context.Context, lifetime time.Duration, event []byte) (string, error)
+	// Remove takes a member out for good and commits the event with that.
+	Remove(ctx context.Context, name string, event []byte) error
 	// Status describes the node.
 	Status() cluster.Status
 }
@@ -121,6 +123,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("POST /v1/accounts", s.createAccount)
 	mux.HandleFunc("POST /v1/join-tokens", s.createToken)
+	mux.HandleFunc("DELETE /v1/members/{name}", s.removeMember)
 	mux.HandleFunc("GET /v1/ledger/records", s.records)
 	mux.HandleFunc("GET /v1/ledger/head", s.head)
 	return mux
@@ -157,36 +160,6 @@ func (s *Server) perform(ctx context.Context, c *call.Call, op *call.Operation, 
 		err = refusal
 	}
 	return response, err
-}
-
-func (s *Server) createToken(w http.ResponseWriter, r *http.Request) {
-	req := new(NewToken)
-	if !decode(w, r, req) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
-	defer cancel()
-	token, err := s.token(ctx, s.call(r), req)
-	answer(w, token, err)
-}
-
-const maxTokenHours = 168
-
-// token makes a join token. The cluster commits the record with it.
-func (s *Server) token(ctx context.Context, c *call.Call, req *NewToken) (*Token, error) {
-	if req.Hours < 1 || req.Hours > maxTokenHours {
-		return nil, call.Errorf("ValidationException", "A join token is valid for 1 to %d hours.", maxTokenHours)
-	}
-	if err := recipient(c, s.cfg.Node.View()); err != nil {
-		return nil, err
-	}
-	c.Operation, c.Record.Parameters = "CreateJoinToken", tokenParameters{req.Hours}
-	event, err := record.Encode(c, nil)
-	if err != nil {
-		return nil, err
-	}
-	token, err := s.cfg.Node.Token(ctx, time.Duration(req.Hours)*time.Hour, event)
-	return &Token{Token: token}, err
 }
 
 func decode(w http.ResponseWriter, r *http.Request, req any) bool {
