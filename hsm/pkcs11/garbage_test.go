@@ -32,6 +32,8 @@ func TestGarbageOfWrongCiphertexts(t *testing.T) {
 			t.Fatal("opened")
 		}
 	}
+	p.garbage.mu.Lock() // the last call may still be sweeping
+	defer p.garbage.mu.Unlock()
 	if len(p.garbage.objects) > 64 {
 		t.Error("garbage grows")
 	}
