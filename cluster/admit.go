@@ -135,6 +135,12 @@ func (n *Node) enter(ctx context.Context, req *joinRequest, spender [sha256.Size
 		if ticket.Spent != nil {
 			return fmt.Errorf("%w: it is spent", ErrToken) // under another name
 		}
+		if present != nil {
+			if err := fresh.succeed(present); err != nil {
+				return err
+			}
+			entered = fresh
+		}
 		spent := *ticket
 		spent.Spent, spent.Member = spender[:], fresh.ID
 		if err := ticketTable.Put(tx, &spent, req.Token); err != nil {

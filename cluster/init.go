@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -121,17 +121,26 @@ func newMember(name, serial string, identity any) (member, error) {
 	if err != nil {
 		return member{}, fmt.Errorf("encoding a node's identity key: %w", err)
 	}
-	var id [16]byte
-	if _, err := io.ReadFull(rand.Reader, id[:]); err != nil {
+	m := member{Name: name, Identity: der, Serial: serial, Joined: time.Now().UnixMilli()}
+	var random [8]byte
+	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil {
 		return member{}, fmt.Errorf("drawing a member ID: %w", err)
 	}
-	return member{
-		Name:     name,
-		ID:       hex.EncodeToString(id[:]),
-		Identity: der,
-		Serial:   serial,
-		Joined:   time.Now().UnixMilli(),
-	}, nil
+	m.ID = fmt.Sprintf("%016x%x", m.Joined, random)
+	return m, nil
+}
+
+// succeed makes a member's ID come after its predecessor's of the same name, as
+// texts, whatever the clocks say.
+func (m *member) succeed(predecessor *member) error {
+	last, err := strconv.ParseInt(predecessor.ID[:min(16, len(predecessor.ID))], 16, 64)
+	if err != nil {
+		return fmt.Errorf("reading a member ID: %w", err)
+	}
+	if m.ID <= predecessor.ID {
+		m.ID = fmt.Sprintf("%016x%s", last+1, m.ID[16:])
+	}
+	return nil
 }
 
 // bootstrap writes the Raft configuration of one voter.

@@ -164,17 +164,25 @@ func (n *Node) openPort(context.Context) error {
 	return nil
 }
 
-// allow refuses a peer that was removed, or whose name belongs to another member
-// now. A name that this node does not know is welcome: its certificate shows that
-// the cluster admitted it, and this node may be behind.
+// allow refuses a peer that was removed, or whose name belongs to a later member
+// now.
 func (n *Node) allow(peer pki.Identity) error {
 	m, _, err := memberTable.Peek(n.store, peer.Name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("looking up a peer: %w", err)
-	case m == nil:
+	}
+	return m.permits(peer)
+}
+
+// permits is nil where a node with this record, nil where there is none, talks to
+// a peer. One that was admitted after the record was written is welcome: its
+// certificate shows that the cluster admitted it, and this node is behind. It
+// may need that very peer for a quorum, without which it stays behind for ever.
+func (m *member) permits(peer pki.Identity) error {
+	switch {
+	case m == nil, peer.Member > m.ID:
 		return nil
-	case m.ID != peer.Member:
+	case peer.Member < m.ID:
 		return fmt.Errorf("%w: %s was admitted anew", pki.ErrWrongNode, peer.Name)
 	case m.Removed != 0:
 		return fmt.Errorf("%w: %s was removed", pki.ErrWrongNode, peer.Name)

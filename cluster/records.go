@@ -15,7 +15,7 @@ type settings struct {
 // member is the record of a node that was admitted.
 type member struct {
 	Name     string `cbor:"1,keyasint"`
-	ID       string `cbor:"2,keyasint"` // as in its certificate
+	ID       string `cbor:"2,keyasint"` // as in its certificate; members of one name sort by it
 	Identity []byte `cbor:"3,keyasint"` // DER SubjectPublicKeyInfo of its identity key
 	Serial   string `cbor:"4,keyasint"` // of the token that holds the identity key
 	Joined   int64  `cbor:"5,keyasint"` // Unix milliseconds
