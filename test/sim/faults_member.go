@@ -13,6 +13,10 @@ import (
 // attemptLimit bounds one attempt of an operator, who tries until it works.
 const attemptLimit = 20 * time.Second
 
+// insistLimit is how long it may take until an operator succeeds, while other
+// faults come and go.
+const insistLimit = 30 * time.Minute
+
 // replace loses a node with its disk: the others remove it, and a new one of the
 // same name joins. One at a time, so that the others are a quorum when other
 // faults are over.
@@ -60,7 +64,12 @@ func (w *World) replace(r *rand.Rand) {
 // insist has an operator try something with the help of running nodes until it
 // works, and says whether it did before the world ended.
 func (w *World) insist(r *rand.Rand, n *Node, try func(ctx context.Context, by *process) error) bool {
-	for sleep(w.ended, time.Second) == nil {
+	for began := time.Now(); sleep(w.ended, time.Second) == nil; {
+		if time.Since(began) > insistLimit {
+			w.fail("liveness", "an operator has tried for %v to replace %s", insistLimit, n.name)
+			w.end()
+			break
+		}
 		others := w.others(n)
 		by := others[r.IntN(len(others))].running()
 		if by == nil {
