@@ -25,7 +25,7 @@ func (w *world) fullDisk(r *rand.Rand) {
 }
 
 // misbehaves puts a node's module, or all but one node's, into a state for a while.
-func misbehaves(state uint32) func(*world, *rand.Rand) {
+func misbehaves(state int32) func(*world, *rand.Rand) {
 	return func(w *world, r *rand.Rand) {
 		victims := w.shuffled(r)
 		switch r.IntN(4) {
@@ -58,7 +58,7 @@ func (w *world) logsOut(r *rand.Rand) { w.upset(r, moduleLogsOut) }
 
 // upset has something happen once to a token, again and again. The next call
 // carries it out.
-func (w *world) upset(r *rand.Rand, state uint32) {
+func (w *world) upset(r *rand.Rand, state int32) {
 	for range 1 + r.IntN(5) {
 		if v := w.some(r); v.moduleBusy.TryLock() {
 			w.note("  %s's module: %d", v.Name, state)

@@ -23,6 +23,7 @@ var (
 	nodesFlag   = flag.Int("faults.nodes", 0, "nodes; 0: as the seed says")
 	hsmFlag     = flag.String("faults.hsm", "", "soft or softhsm; empty: as the seed says")
 	raceFlag    = flag.Bool("faults.race", false, "run the nodes under the race detector")
+	clockFlag   = flag.Bool("faults.clocks", false, "step the nodes' clocks; the binary is then one whose time.Now can be wrong")
 	folderFlag  = flag.String("faults.dir", "", "where the folders of failed runs go; empty: the system's folder for temporary files")
 )
 
@@ -58,7 +59,13 @@ func prepareTools(t *testing.T) (tools tools) {
 	t.Helper()
 	dir := t.TempDir()
 	var err error
-	if tools.binary, err = rig.Build(dir, *raceFlag); err != nil {
+	var more []string
+	if tools.clocks = *clockFlag; tools.clocks {
+		if more, err = overlay(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tools.binary, err = rig.Build(dir, *raceFlag, more...); err != nil {
 		t.Fatal(err)
 	}
 	tools.kinds = rig.Kinds(t)
@@ -178,5 +185,16 @@ func leave(t *testing.T, dir string, seed uint64, cfg config, log *os.File) {
 		return
 	}
 	t.Logf("history, logs, data and pictures: %s", dir)
-	t.Logf("again: scripts/faults --seed %d --length %v --nodes %d --hsm %s", seed, *lengthFlag, cfg.nodes, cfg.hsm)
+	t.Logf("again: scripts/faults --seed %d --length %v --nodes %d --hsm %s%s", seed, *lengthFlag, cfg.nodes, cfg.hsm, flags())
+}
+
+// flags are those of scripts/faults that a seed does not decide.
+func flags() (text string) {
+	if *clockFlag {
+		text += " --clocks"
+	}
+	if *raceFlag {
+		text += " --race"
+	}
+	return text
 }

@@ -1,19 +1,18 @@
 package faults
 
 import (
-	"encoding/binary"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 
 	"github.com/cofre-kms/cofre/test/rig"
 )
 
-// The states of a module that fails on demand; see testdata/module.c. The last two
-// happen once, at the next call.
+// The states of a module that fails on demand, its control's values; see
+// testdata/module.c. Calls that hang go on when the state is another one. The last
+// two happen once, at the next call.
 const (
-	moduleWell uint32 = iota
+	moduleWell int32 = iota
 	moduleRemoved
 	moduleFailing
 	moduleHanging
@@ -36,23 +35,4 @@ func buildModule(dir string) (string, error) {
 		return "", fmt.Errorf("compiling the module: %w\n%s", err, out)
 	}
 	return path, nil
-}
-
-// module is the switch of one node's module.
-type module struct{ file *os.File }
-
-func newModule(n *rig.Node) (*module, error) {
-	file, err := os.Create(filepath.Join(n.Dir(), "fault"))
-	if err != nil {
-		return nil, err
-	}
-	m := &module{file: file}
-	return m, m.set(moduleWell)
-}
-
-// set changes the state of the module in all processes of the node. Calls that
-// hang go on when the state is another one.
-func (m *module) set(state uint32) error {
-	_, err := m.file.WriteAt(binary.NativeEndian.AppendUint32(nil, state), 0)
-	return err
 }

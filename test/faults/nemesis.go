@@ -53,10 +53,13 @@ var nemeses = []nemesis{
 	{"hsm-slow", 1, withModule, misbehaves(moduleSlow)},
 	{"hsm-forgets-sessions", 3, withModule, (*world).forgetsSessions},
 	{"hsm-logs-out", 2, withModule, (*world).logsOut},
+
+	{"clocks", 6, withClocks, (*world).stepClocks},
 }
 
 func networked(w *world) bool  { return w.network != nil }
 func fiveNodes(w *world) bool  { return w.network != nil && len(w.victims) >= 4 }
+func withClocks(w *world) bool { return w.victims[0].clock != nil }
 func withModule(w *world) bool { return w.victims[0].module != nil }
 
 // torment runs nemeses one after the other until ctx is done.

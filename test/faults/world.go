@@ -35,8 +35,9 @@ type world struct {
 // victim is a node, and what can be done to it.
 type victim struct {
 	*rig.Node
-	disk   *disk   // nil where file systems cannot be mounted
-	module *module // nil for an embedded partition
+	disk   *disk    // nil where file systems cannot be mounted
+	module *control // nil for an embedded partition
+	clock  *control // seconds by which it is wrong; nil where the binary is the shipped one
 
 	// One fault at a time has the disk, or the module.
 	diskBusy, moduleBusy sync.Mutex
@@ -71,6 +72,7 @@ func (v *victim) mayEnd() bool {
 // tools is what all runs of a process share.
 type tools struct {
 	binary string
+	clocks bool   // the binary's clocks can be wrong
 	module string // the PKCS #11 module that fails on demand
 	kinds  []string
 	root   bool // namespaces and mounts are permitted
@@ -98,7 +100,7 @@ func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *wo
 	t.Cleanup(func() { w.close(t) })
 	rc := rig.Config{
 		Binary: tools.binary, Nodes: cfg.nodes, HSM: cfg.hsm, LogStore: cfg.logStore, Dir: dir,
-		Prepare: func(n *rig.Node) error { return w.prepare(n, cfg) },
+		Prepare: func(n *rig.Node) error { return w.prepare(n, cfg, tools) },
 	}
 	if cfg.hsm == rig.SoftHSM {
 		rc.Module = tools.module
@@ -108,11 +110,16 @@ func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *wo
 }
 
 // prepare makes what surrounds a node.
-func (w *world) prepare(n *rig.Node, cfg config) (err error) {
+func (w *world) prepare(n *rig.Node, cfg config, tools tools) (err error) {
 	v := &victim{Node: n}
 	w.victims = append(w.victims, v)
 	if cfg.hsm == rig.SoftHSM {
-		if v.module, err = newModule(n); err != nil {
+		if v.module, err = newControl(n, "fault"); err != nil {
+			return err
+		}
+	}
+	if tools.clocks {
+		if v.clock, err = newControl(n, "clock"); err != nil {
 			return err
 		}
 	}

@@ -7,10 +7,11 @@ import (
 )
 
 // Build compiles cofre into dir and answers the binary's path. TestMain calls it
-// once. With race the nodes run under the race detector.
-func Build(dir string, race bool) (string, error) {
+// once. With race the nodes run under the race detector; there may be more
+// arguments for go build.
+func Build(dir string, race bool, more ...string) (string, error) {
 	binary := filepath.Join(dir, "cofre")
-	args := []string{"build", "-o", binary}
+	args := append([]string{"build", "-o", binary}, more...)
 	if race {
 		args = append(args, "-race")
 	}
