@@ -24,6 +24,7 @@ var (
 	hsmFlag     = flag.String("faults.hsm", "", "soft or softhsm; empty: as the seed says")
 	raceFlag    = flag.Bool("faults.race", false, "run the nodes under the race detector")
 	clockFlag   = flag.Bool("faults.clocks", false, "step the nodes' clocks; the binary is then one whose time.Now can be wrong")
+	tagsFlag    = flag.String("faults.tags", "", "build tags of the nodes, such as planted_early")
 	folderFlag  = flag.String("faults.dir", "", "where the folders of failed runs go; empty: the system's folder for temporary files")
 )
 
@@ -59,11 +60,13 @@ func prepareTools(t *testing.T) (tools tools) {
 	t.Helper()
 	dir := t.TempDir()
 	var err error
-	var more []string
+	more := []string{"-tags", *tagsFlag}
 	if tools.clocks = *clockFlag; tools.clocks {
-		if more, err = overlay(dir); err != nil {
+		arguments, err := overlay(dir)
+		if err != nil {
 			t.Fatal(err)
 		}
+		more = append(more, arguments...)
 	}
 	if tools.binary, err = rig.Build(dir, *raceFlag, more...); err != nil {
 		t.Fatal(err)
@@ -195,6 +198,9 @@ func flags() (text string) {
 	}
 	if *raceFlag {
 		text += " --race"
+	}
+	if *tagsFlag != "" {
+		text += " --tags " + *tagsFlag
 	}
 	return text
 }
