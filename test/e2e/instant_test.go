@@ -51,7 +51,7 @@ func TestDisableActsAtOnce(t *testing.T) {
 		}
 		stop()
 		for range 6 {
-			judge(t, <-results, disabled, enabled)
+			compare(t, <-results, disabled, enabled)
 		}
 		encrypting.Wait()
 	})
@@ -83,9 +83,9 @@ func encryptUntil(ctx context.Context, t *testing.T, client *kms.Client, key str
 	return all
 }
 
-// judge compares attempts with the changes: one that lies wholly between the
+// compare holds attempts against the changes: one that lies wholly between the
 // acknowledgement of a change and the request for the next has one right answer.
-func judge(t *testing.T, attempts []attempt, disabled, enabled []switching) {
+func compare(t *testing.T, attempts []attempt, disabled, enabled []switching) {
 	t.Helper()
 	inDisabled, inEnabled := 0, 0
 	for _, a := range attempts {

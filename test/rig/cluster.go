@@ -185,6 +185,8 @@ func (c *Cluster) end(t testing.TB) {
 		n.Kill()
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", n.Name, tail(n.logFile(), 60))
+			// Whole where the test runs with -artifacts.
+			_ = os.WriteFile(filepath.Join(t.ArtifactDir(), n.Name+".log"), tail(n.logFile(), 1<<30), 0o600)
 		}
 	}
 }

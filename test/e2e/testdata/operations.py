@@ -177,7 +177,7 @@ def attributes(key):
     policy = json.loads(call("get_key_policy", KeyId=key, PolicyName="default")["Policy"])
     policy["Id"] = "changed"
     call("put_key_policy", KeyId=key, PolicyName="default", Policy=json.dumps(policy))
-    assert json.loads(call("get_key_policy", KeyId=key)["Policy"]) == policy
+    assert json.loads(call("get_key_policy", KeyId=key, PolicyName="default")["Policy"]) == policy
 
 
 def strangers(key):
