@@ -63,6 +63,7 @@ func (h *HSM) do(ctx context.Context, w *work) (product, error) {
 	broken := n.partition.check()
 	if broken == nil {
 		p, err := n.useOwn(ctx, w)
+		n.metrics.worked(w.Op, "own", err)
 		if !dead(err) {
 			return p, err
 		}
@@ -70,6 +71,7 @@ func (h *HSM) do(ctx context.Context, w *work) (product, error) {
 	}
 	for _, name := range n.helpers() {
 		p, err := h.askPeer(ctx, name, w)
+		n.metrics.worked(w.Op, "peer", err)
 		if !dead(err) {
 			return p, err
 		}

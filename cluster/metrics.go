@@ -17,6 +17,7 @@ type metrics struct {
 	conflicts prometheus.Counter
 	forwards  prometheus.Counter
 	leaders   prometheus.Counter
+	hsm       *prometheus.CounterVec // by operation, partition and outcome
 }
 
 func newMetrics(n *Node) *metrics {
@@ -45,7 +46,11 @@ func newMetrics(n *Node) *metrics {
 			Help: "How often this node got to know a leader: one for every election, and for every leader lost and found.",
 		}),
 	}
-	m.register(m.batch, m.latency, m.conflicts, m.forwards, m.leaders)
+	m.hsm = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cofre_hsm_operations_total",
+		Help: "What services asked of an HSM partition: this node's own, or a peer's while that is dead.",
+	}, []string{"operation", "partition", "outcome"})
+	m.register(m.batch, m.latency, m.conflicts, m.forwards, m.leaders, m.hsm)
 	return m
 }
 
@@ -80,6 +85,19 @@ func truth(is bool) float64 {
 func (m *metrics) resolved(txns, _ int, took time.Duration) {
 	m.batch.Observe(float64(txns))
 	m.latency.Observe(took.Seconds())
+}
+
+// worked counts a use of a partition, "own" or "peer". A caller's mistake, such as
+// a ciphertext that does not open, is an error too; a dead device is told apart.
+func (m *metrics) worked(op operation, partition string, err error) {
+	outcome := "ok"
+	switch {
+	case dead(err):
+		outcome = "dead"
+	case err != nil:
+		outcome = "error"
+	}
+	m.hsm.WithLabelValues(op.String(), partition, outcome).Inc()
 }
 
 // register hands collectors to the registry. A name that is taken, by another

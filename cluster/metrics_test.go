@@ -15,6 +15,9 @@ func TestMetrics(t *testing.T) {
 	if _, err := n.transact(f.ctx(), nil); err != nil {
 		t.Fatal(err)
 	}
+	if err := n.node.HSM().Random(f.ctx(), make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
 	figures := func() map[string]float64 {
 		families, err := registry.Gather()
 		if err != nil {
@@ -30,6 +33,7 @@ func TestMetrics(t *testing.T) {
 	for name, value := range map[string]float64{
 		"cofre_raft_state": 2, "cofre_ledger_records": 2, "cofre_hsm_up": 1, "cofre_node_ready": 1,
 		"cofre_commit_batch_transactions": 1, "cofre_raft_leader_changes_total": 1,
+		"cofre_hsm_operations_total": 1,
 	} {
 		if got := figures()[name]; got != value {
 			t.Errorf("%s is %v, want %v", name, got, value)

@@ -22,6 +22,23 @@ const (
 	opRandom      operation = 5
 )
 
+// String is the operation's name in figures.
+func (o operation) String() string {
+	switch o {
+	case opGenerateKey:
+		return "GenerateKey"
+	case opEncrypt:
+		return "Encrypt"
+	case opDecrypt:
+		return "Decrypt"
+	case opSign:
+		return "Sign"
+	case opRandom:
+		return "Random"
+	}
+	return "unknown"
+}
+
 // maxRandom bounds the random bytes of one call.
 const maxRandom = 1 << 16
 
