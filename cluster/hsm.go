@@ -43,7 +43,37 @@ func (h *HSM) Decrypt(ctx context.Context, key hsm.WrappedKey, sealed hsm.Sealed
 
 // Sign implements hsm.Keys.
 func (h *HSM) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
-	p, err := h.do(ctx, &work{Op: opSign, Key: key, Algorithm: alg, Data: digest})
+	p, err := h.do(ctx, &work{Op: opSign, Key: key, Algorithm: string(alg), Data: digest})
+	return p.Data, err
+}
+
+// ImportKey implements hsm.Keys.
+func (h *HSM) ImportKey(ctx context.Context, g hsm.Generation, spec hsm.KeySpec, in hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
+	p, err := h.do(ctx, &work{Op: opImportKey, Generation: g, Spec: spec, Import: &in})
+	return p.Key, p.Fingerprint, err
+}
+
+// MAC implements hsm.Keys.
+func (h *HSM) MAC(ctx context.Context, key hsm.WrappedKey, alg hsm.MACAlgorithm, message []byte) ([]byte, error) {
+	p, err := h.do(ctx, &work{Op: opMAC, Key: key, Algorithm: string(alg), Data: message})
+	return p.Data, err
+}
+
+// Open implements hsm.Keys.
+func (h *HSM) Open(ctx context.Context, key hsm.WrappedKey, alg hsm.EncryptionAlgorithm, ciphertext []byte) ([]byte, error) {
+	p, err := h.do(ctx, &work{Op: opOpen, Key: key, Algorithm: string(alg), Data: ciphertext})
+	return p.Data, err
+}
+
+// Agree implements hsm.Keys.
+func (h *HSM) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) ([]byte, error) {
+	p, err := h.do(ctx, &work{Op: opAgree, Key: key, Data: peer})
+	return p.Data, err
+}
+
+// Decapsulate implements hsm.Keys.
+func (h *HSM) Decapsulate(ctx context.Context, key hsm.WrappedKey, ciphertext []byte) ([]byte, error) {
+	p, err := h.do(ctx, &work{Op: opDecapsulate, Key: key, Data: ciphertext})
 	return p.Data, err
 }
 

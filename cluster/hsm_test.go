@@ -69,6 +69,41 @@ func (p *flaky) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.SigningAlg
 	return p.Partition.Sign(ctx, key, alg, digest)
 }
 
+func (p *flaky) ImportKey(ctx context.Context, g hsm.Generation, spec hsm.KeySpec, in hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
+	if err := p.err(); err != nil {
+		return hsm.WrappedKey{}, hsm.Fingerprint{}, err
+	}
+	return p.Partition.ImportKey(ctx, g, spec, in)
+}
+
+func (p *flaky) MAC(ctx context.Context, key hsm.WrappedKey, alg hsm.MACAlgorithm, message []byte) ([]byte, error) {
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return p.Partition.MAC(ctx, key, alg, message)
+}
+
+func (p *flaky) Open(ctx context.Context, key hsm.WrappedKey, alg hsm.EncryptionAlgorithm, ciphertext []byte) ([]byte, error) {
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return p.Partition.Open(ctx, key, alg, ciphertext)
+}
+
+func (p *flaky) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) ([]byte, error) {
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return p.Partition.Agree(ctx, key, peer)
+}
+
+func (p *flaky) Decapsulate(ctx context.Context, key hsm.WrappedKey, ciphertext []byte) ([]byte, error) {
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return p.Partition.Decapsulate(ctx, key, ciphertext)
+}
+
 func (n *testNode) device() *flaky { return n.cfg.Partition.(*flaky) }
 
 // newFlakyCluster makes three nodes whose devices can be taken away.

@@ -20,6 +20,11 @@ const (
 	opDecrypt     operation = 3
 	opSign        operation = 4
 	opRandom      operation = 5
+	opImportKey   operation = 6
+	opMAC         operation = 7
+	opOpen        operation = 8
+	opAgree       operation = 9
+	opDecapsulate operation = 10
 )
 
 // String is the operation's name in figures.
@@ -35,6 +40,16 @@ func (o operation) String() string {
 		return "Sign"
 	case opRandom:
 		return "Random"
+	case opImportKey:
+		return "ImportKey"
+	case opMAC:
+		return "MAC"
+	case opOpen:
+		return "Open"
+	case opAgree:
+		return "Agree"
+	case opDecapsulate:
+		return "Decapsulate"
 	}
 	return "unknown"
 }
@@ -45,22 +60,24 @@ const maxRandom = 1 << 16
 // work is one use of a partition. It travels between nodes only, mutually
 // authenticated and encrypted: Data may be a client's plaintext.
 type work struct {
-	Op         operation            `cbor:"1,keyasint"`
-	Generation hsm.Generation       `cbor:"2,keyasint,omitempty"`
-	Spec       hsm.KeySpec          `cbor:"3,keyasint,omitempty"`
-	Key        hsm.WrappedKey       `cbor:"4,keyasint,omitempty"`
-	Data       []byte               `cbor:"5,keyasint,omitempty"` // plaintext or digest
-	AAD        []byte               `cbor:"6,keyasint,omitempty"`
-	Sealed     hsm.Sealed           `cbor:"7,keyasint,omitempty"`
-	Algorithm  hsm.SigningAlgorithm `cbor:"8,keyasint,omitempty"`
-	Count      int                  `cbor:"9,keyasint,omitempty"` // random bytes
+	Op         operation      `cbor:"1,keyasint"`
+	Generation hsm.Generation `cbor:"2,keyasint,omitempty"`
+	Spec       hsm.KeySpec    `cbor:"3,keyasint,omitempty"`
+	Key        hsm.WrappedKey `cbor:"4,keyasint,omitempty"`
+	Data       []byte         `cbor:"5,keyasint,omitempty"` // plaintext, digest, message, ciphertext or public key
+	AAD        []byte         `cbor:"6,keyasint,omitempty"`
+	Sealed     hsm.Sealed     `cbor:"7,keyasint,omitempty"`
+	Algorithm  string         `cbor:"8,keyasint,omitempty"`
+	Count      int            `cbor:"9,keyasint,omitempty"` // random bytes
+	Import     *hsm.Import    `cbor:"10,keyasint,omitempty"`
 }
 
 // product is what came of it.
 type product struct {
-	Key    hsm.WrappedKey `cbor:"1,keyasint,omitempty"`
-	Sealed hsm.Sealed     `cbor:"2,keyasint,omitempty"`
-	Data   []byte         `cbor:"3,keyasint,omitempty"` // plaintext, signature or random bytes
+	Key         hsm.WrappedKey  `cbor:"1,keyasint,omitempty"`
+	Sealed      hsm.Sealed      `cbor:"2,keyasint,omitempty"`
+	Data        []byte          `cbor:"3,keyasint,omitempty"` // plaintext, signature, secret or random bytes
+	Fingerprint hsm.Fingerprint `cbor:"4,keyasint,omitempty"`
 }
 
 // tool is what of a partition work needs.
@@ -79,13 +96,26 @@ func (w *work) do(ctx context.Context, t tool) (p product, err error) {
 	case opDecrypt:
 		p.Data, err = t.Decrypt(ctx, w.Key, w.Sealed, w.AAD)
 	case opSign:
-		p.Data, err = t.Sign(ctx, w.Key, w.Algorithm, w.Data)
+		p.Data, err = t.Sign(ctx, w.Key, hsm.SigningAlgorithm(w.Algorithm), w.Data)
 	case opRandom:
 		if w.Count < 0 || w.Count > maxRandom {
 			return p, fmt.Errorf("%w: %d random bytes", hsm.ErrUnsupported, w.Count)
 		}
 		p.Data = make([]byte, w.Count)
 		err = t.Random(ctx, p.Data)
+	case opImportKey:
+		if w.Import == nil {
+			return p, fmt.Errorf("%w: an import of nothing", hsm.ErrUnsupported)
+		}
+		p.Key, p.Fingerprint, err = t.ImportKey(ctx, w.Generation, w.Spec, *w.Import)
+	case opMAC:
+		p.Data, err = t.MAC(ctx, w.Key, hsm.MACAlgorithm(w.Algorithm), w.Data)
+	case opOpen:
+		p.Data, err = t.Open(ctx, w.Key, hsm.EncryptionAlgorithm(w.Algorithm), w.Data)
+	case opAgree:
+		p.Data, err = t.Agree(ctx, w.Key, w.Data)
+	case opDecapsulate:
+		p.Data, err = t.Decapsulate(ctx, w.Key, w.Data)
 	default:
 		err = fmt.Errorf("%w: operation %d", hsm.ErrUnsupported, w.Op)
 	}

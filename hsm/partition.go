@@ -11,6 +11,7 @@ package hsm
 import (
 	"context"
 	"crypto"
+	"slices"
 )
 
 // Partition is one node's HSM partition. Implementations are safe for
@@ -67,21 +68,72 @@ type Domain interface {
 }
 
 // Keys makes and uses wrapped keys. Handles of unwrapped keys are cached inside
-// the partition, bounded; callers need not care.
+// the partition, bounded; callers need not care. Only private operations are
+// here: what takes no more than a public key is done outside (hsm/algorithm).
 type Keys interface {
+	Maker
+	Symmetric
+	Private
+}
+
+// Maker makes wrapped keys.
+type Maker interface {
 	// GenerateKey makes a key inside the partition and wraps it under the domain
 	// key of generation g. A spec outside Info().Specs is ErrUnsupported.
 	GenerateKey(ctx context.Context, g Generation, spec KeySpec) (WrappedKey, error)
+	// ImportKey takes in material that somebody encrypted to the public key of a
+	// wrapping key, and wraps it under the domain key of generation g. It answers
+	// the key and the material's fingerprint, which is the same in every partition
+	// whenever the same material of the same spec is imported, and tells nothing
+	// of it. Material that does not decrypt is ErrInvalidCiphertext; what decrypts
+	// and is no material of spec is ErrInvalidKey.
+	ImportKey(ctx context.Context, g Generation, spec KeySpec, in Import) (WrappedKey, Fingerprint, error)
+}
+
+// Symmetric uses secret keys.
+type Symmetric interface {
 	// Encrypt seals plaintext with a SYMMETRIC_DEFAULT key, using the derivation
 	// that Info().Derivation names, and authenticates aad.
 	Encrypt(ctx context.Context, key WrappedKey, plaintext, aad []byte) (Sealed, error)
 	// Decrypt opens what Encrypt of any partition of the domain returned. It
 	// answers ErrInvalidCiphertext when the ciphertext, key or aad do not match.
 	Decrypt(ctx context.Context, key WrappedKey, sealed Sealed, aad []byte) ([]byte, error)
-	// Sign signs a digest. Now: ECC_NIST_P256 with ECDSA_SHA_256, a 32-byte digest
-	// and an ASN.1 signature.
-	Sign(ctx context.Context, key WrappedKey, alg SigningAlgorithm, digest []byte) ([]byte, error)
+	// MAC answers the HMAC (FIPS 198-1) of a message under an HMAC_… key.
+	MAC(ctx context.Context, key WrappedKey, alg MACAlgorithm, message []byte) ([]byte, error)
 }
+
+// Private uses private keys. An algorithm that does not go with the key's spec
+// is ErrUnsupported.
+type Private interface {
+	// Sign signs what SigningAlgorithm says: a digest of the algorithm's length; for
+	// ED25519_SHA_512 the message itself, for ED25519_PH_SHA_512 the 64-byte digest
+	// (RFC 8032 Ed25519ph hashes the message with SHA-512; AWS hashes this digest once
+	// more), for ML_DSA_SHAKE_256 the 64-byte message representative mu (FIPS 204
+	// §6.2). ECDSA and SM2 signatures are ASN.1, ML-DSA and Ed25519 raw.
+	Sign(ctx context.Context, key WrappedKey, alg SigningAlgorithm, digest []byte) ([]byte, error)
+	// Open decrypts what was encrypted to the key's public key: RSAES-OAEP by an
+	// RSA_… key, SM2PKE (ASN.1 form, GB/T 32918.4) by an SM2 key. What does not
+	// decrypt is ErrInvalidCiphertext, without a difference in time that tells why.
+	Open(ctx context.Context, key WrappedKey, alg EncryptionAlgorithm, ciphertext []byte) ([]byte, error)
+	// Agree answers the shared secret of ECDH (SP 800-56A §5.7.1.2, the x-coordinate) with the
+	// peer's public key, a DER SubjectPublicKeyInfo on the key's curve; another
+	// one is ErrInvalidKey.
+	Agree(ctx context.Context, key WrappedKey, peer []byte) ([]byte, error)
+	// Decapsulate answers the 32-byte shared secret of an ML-KEM ciphertext (FIPS
+	// 203 §7.3), with implicit rejection. A ciphertext of another length than the
+	// key's is ErrInvalidCiphertext.
+	Decapsulate(ctx context.Context, key WrappedKey, ciphertext []byte) ([]byte, error)
+}
+
+// Import is material on its way in.
+type Import struct {
+	Wrapping  WrappedKey        `cbor:"1,keyasint"` // RSA_… or SM2
+	Algorithm WrappingAlgorithm `cbor:"2,keyasint"`
+	Material  []byte            `cbor:"3,keyasint"` // encrypted: a secret key's value, a private key's PKCS#8 DER
+}
+
+// Fingerprint tells materials apart.
+type Fingerprint [MaterialIDSize]byte
 
 // KeySpec is an AWS KMS KeySpec.
 type KeySpec string
@@ -89,13 +141,14 @@ type KeySpec string
 // SigningAlgorithm is an AWS KMS SigningAlgorithmSpec.
 type SigningAlgorithm string
 
-// The key specs and algorithms that partitions know.
-const (
-	SymmetricDefault KeySpec = "SYMMETRIC_DEFAULT"
-	ECCNistP256      KeySpec = "ECC_NIST_P256"
+// EncryptionAlgorithm is an AWS KMS EncryptionAlgorithmSpec.
+type EncryptionAlgorithm string
 
-	ECDSASHA256 SigningAlgorithm = "ECDSA_SHA_256"
-)
+// MACAlgorithm is an AWS KMS MacAlgorithmSpec.
+type MACAlgorithm string
+
+// WrappingAlgorithm is an AWS KMS AlgorithmSpec, of material to import.
+type WrappingAlgorithm string
 
 // WrappedKey is key material wrapped under a domain key with AES Key Wrap with
 // Padding (RFC 5649, CKM_AES_KEY_WRAP_PAD): the raw value of a secret key, the
@@ -138,15 +191,15 @@ type Info struct {
 	Serial     string     // the token's serial number
 	Hardware   bool       // false for hsm/soft, which says at start that it is no HSM
 	Specs      []KeySpec  // what GenerateKey can make
+	Assisted   []KeySpec  // of Specs, those whose keys the device only keeps: they are used in the node's memory
 	Derivation Derivation // what Encrypt uses
 }
 
+// Assists says whether keys of a spec are used in the node's memory, unwrapped
+// for the moment of use (software_assisted), and not in the device.
+func (i Info) Assists(spec KeySpec) bool { return slices.Contains(i.Assisted, spec) }
+
 // Can says whether the partition makes keys of a spec.
 func (i Info) Can(spec KeySpec) bool {
-	for _, s := range i.Specs {
-		if s == spec {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(i.Specs, spec)
 }

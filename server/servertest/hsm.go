@@ -160,3 +160,28 @@ func open(aead cipher.AEAD, sealed, aad []byte) ([]byte, error) {
 	}
 	return aead.Open(nil, sealed[:hsm.NonceSize], sealed[hsm.NonceSize:], aad)
 }
+
+// ImportKey implements hsm.Keys.
+func (h *HSM) ImportKey(_ context.Context, _ hsm.Generation, spec hsm.KeySpec, _ hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
+	return hsm.WrappedKey{}, hsm.Fingerprint{}, fmt.Errorf("%w: %s", hsm.ErrUnsupported, spec)
+}
+
+// MAC implements hsm.Keys.
+func (h *HSM) MAC(_ context.Context, key hsm.WrappedKey, _ hsm.MACAlgorithm, _ []byte) ([]byte, error) {
+	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
+}
+
+// Open implements hsm.Keys.
+func (h *HSM) Open(_ context.Context, key hsm.WrappedKey, _ hsm.EncryptionAlgorithm, _ []byte) ([]byte, error) {
+	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
+}
+
+// Agree implements hsm.Keys.
+func (h *HSM) Agree(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
+	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
+}
+
+// Decapsulate implements hsm.Keys.
+func (h *HSM) Decapsulate(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
+	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
+}

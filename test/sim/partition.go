@@ -82,3 +82,43 @@ func (p *partition) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.Signin
 	}
 	return p.Partition.Sign(ctx, key, alg, digest)
 }
+
+// ImportKey implements hsm.Keys.
+func (p *partition) ImportKey(ctx context.Context, g hsm.Generation, spec hsm.KeySpec, in hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
+	if err := p.fault(ctx); err != nil {
+		return hsm.WrappedKey{}, hsm.Fingerprint{}, err
+	}
+	return p.Partition.ImportKey(ctx, g, spec, in)
+}
+
+// MAC implements hsm.Keys.
+func (p *partition) MAC(ctx context.Context, key hsm.WrappedKey, alg hsm.MACAlgorithm, message []byte) ([]byte, error) {
+	if err := p.fault(ctx); err != nil {
+		return nil, err
+	}
+	return p.Partition.MAC(ctx, key, alg, message)
+}
+
+// Open implements hsm.Keys.
+func (p *partition) Open(ctx context.Context, key hsm.WrappedKey, alg hsm.EncryptionAlgorithm, ciphertext []byte) ([]byte, error) {
+	if err := p.fault(ctx); err != nil {
+		return nil, err
+	}
+	return p.Partition.Open(ctx, key, alg, ciphertext)
+}
+
+// Agree implements hsm.Keys.
+func (p *partition) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) ([]byte, error) {
+	if err := p.fault(ctx); err != nil {
+		return nil, err
+	}
+	return p.Partition.Agree(ctx, key, peer)
+}
+
+// Decapsulate implements hsm.Keys.
+func (p *partition) Decapsulate(ctx context.Context, key hsm.WrappedKey, ciphertext []byte) ([]byte, error) {
+	if err := p.fault(ctx); err != nil {
+		return nil, err
+	}
+	return p.Partition.Decapsulate(ctx, key, ciphertext)
+}
