@@ -27,7 +27,7 @@ func (s *Service) Authenticate(tx *fsm.Txn, accessKeyID string) (*call.Principal
 		return nil, nil, err
 	}
 	return &call.Principal{
-		Type: "IAMUser", AccountID: account.ID, ARN: userARN(user), PrincipalID: user.ID, UserName: user.Name, AccessKeyID: key.ID,
+		Type: "IAMUser", AccountID: account.ID, ARN: user.ARN(), PrincipalID: user.ID, UserName: user.Name, AccessKeyID: key.ID,
 	}, key, nil
 }
 

@@ -140,16 +140,29 @@ func (s *Service) createUser(ctx context.Context, tx *fsm.Txn, system *state.Sys
 		return nil, fmt.Errorf("sealing the secret of %s: %w", key.ID, err)
 	}
 	key.Secret = sealed
-	if err := state.Users.Put(tx, user, account.ID, strings.ToLower(user.Name)); err != nil {
-		return nil, err
-	}
-	if err := state.AccessKeys.Put(tx, key, key.ID); err != nil {
+	if err := store(tx, user, key); err != nil {
 		return nil, err
 	}
 	return &Credentials{
-		AccountID: account.ID, AccountName: account.Name, UserName: user.Name, UserARN: userARN(user),
+		AccountID: account.ID, AccountName: account.Name, UserName: user.Name, UserARN: user.ARN(),
 		AccessKeyID: key.ID, Secret: secret,
 	}, nil
 }
 
-func userARN(u *state.User) string { return "arn:aws:iam::" + u.AccountID + ":user" + u.Path + u.Name }
+// AdministratorAccess is AWS's policy that allows everything; a new account's
+// administrator has it.
+const AdministratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+// store writes a new account's directory and administrator.
+func store(tx *fsm.Txn, user *state.User, key *state.AccessKey) error {
+	account, name := user.AccountID, strings.ToLower(user.Name)
+	return errors.Join(
+		state.Directories.Put(tx, &state.Directory{}, account),
+		state.Users.Put(tx, user, account, name),
+		state.Identities.Put(tx, &state.Identity{AccountID: account, Kind: state.UserKind, Name: name}, user.ID),
+		state.AccessKeys.Put(tx, key, key.ID),
+		state.UserAccessKeys.Put(tx, &state.UserAccessKey{}, account, name, key.ID),
+		state.Attachments.Put(tx, &state.Attachment{ARN: AdministratorAccess}, account, string(state.UserKind), name, AdministratorAccess),
+		state.AttachedTo.Put(tx, &state.Attached{}, account, AdministratorAccess, string(state.UserKind), name),
+	)
+}

@@ -15,14 +15,19 @@ type Account struct {
 	Operator bool   `cbor:"4,keyasint,omitempty"` // its principals may use the admin API
 }
 
-// User is an IAM user.
+// User is an IAM user. A child of its account's Directory.
 type User struct {
 	AccountID string `cbor:"1,keyasint"`
 	Name      string `cbor:"2,keyasint"`
 	Path      string `cbor:"3,keyasint"`
-	ID        string `cbor:"4,keyasint"` // AIDA…, never used twice
-	Created   int64  `cbor:"5,keyasint"` // Unix milliseconds
+	ID        string `cbor:"4,keyasint"`           // AIDA…, never used twice
+	Created   int64  `cbor:"5,keyasint"`           // Unix milliseconds
+	Boundary  string `cbor:"6,keyasint,omitempty"` // ARN of the policy that bounds what the others allow
+	Tags      []Tag  `cbor:"7,keyasint,omitempty"` // sorted by key
 }
+
+// ARN is the user's Amazon resource name.
+func (u *User) ARN() string { return "arn:aws:iam::" + u.AccountID + ":user" + u.Path + u.Name }
 
 // AccessKey is a user's long-term credential.
 type AccessKey struct {
