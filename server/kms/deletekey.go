@@ -1,0 +1,77 @@
+package kms
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
+	"github.com/cofre-kms/cofre/server/record"
+	"github.com/cofre-kms/cofre/server/state"
+)
+
+// deleteKey removes a key and all that it owns, and records that it did. An
+// entry of the agenda whose key has none of it any more is only removed.
+func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) error {
+	k, err := state.Keys.Get(tx, entry[1:]...)
+	if err != nil {
+		return err
+	}
+	state.Deletions.Delete(tx, entry...)
+	if k == nil || k.State != state.PendingDeletion || !slices.Equal(due(k), entry) {
+		return nil
+	}
+	if err := deleteChildren(tx, k); err != nil {
+		return err
+	}
+	state.Keys.Delete(tx, k.AccountID, k.Region, k.ID)
+	event, err := serviceEvent(k, "DeleteKey", now, deletionDetails{KeyID: k.ID})
+	if err != nil {
+		return err
+	}
+	tx.SetEvent(event)
+	return nil
+}
+
+// deleteChildren removes what the key owns. The guarded read of the key covers
+// the lists: what is added to them touches the key.
+func deleteChildren(tx *fsm.Txn, k *state.Key) error {
+	id := []string{k.AccountID, k.Region, k.ID}
+	err := state.KeyMaterials.Scan(tx.View(), id, nil, func(id []string, _ *state.KeyMaterial) (bool, error) {
+		state.KeyMaterials.Delete(tx, id...)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = state.KeyAliases.Scan(tx.View(), id, nil, func(id []string, _ *state.KeyAlias) (bool, error) {
+		state.KeyAliases.Delete(tx, id...)
+		state.Aliases.Delete(tx, k.AccountID, k.Region, id[3])
+		return true, nil
+	})
+	state.KeyTags.Delete(tx, id...)
+	state.KeyPolicies.Delete(tx, id...)
+	return err
+}
+
+// deletionDetails are the serviceEventDetails of DeleteKey.
+type deletionDetails struct {
+	KeyID string `json:"keyId"`
+}
+
+// serviceEvent is the record of what the steward did to a key.
+func serviceEvent(k *state.Key, name string, now time.Time, details any) ([]byte, error) {
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("drawing an event id: %w", err)
+	}
+	return record.Service(record.ServiceEvent{
+		Service: "kms", Name: name, EventID: id.String(), Time: now, Region: k.Region, AccountID: k.AccountID,
+		Resources: []ledger.Resource{{AccountID: k.AccountID, Type: keyResource, ARN: k.ARN()}},
+		Details:   details,
+	})
+}
