@@ -85,7 +85,7 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	k := &state.Key{
 		AccountID: c.Principal.AccountID, Region: c.Region, ID: id,
 		State: state.Enabled, Description: req.Description, Created: c.Time.UnixMilli(),
-		Usage: usage, Spec: hsm.KeySpec(spec), Origin: originKMS, MultiRegion: req.MultiRegion,
+		Usage: usage, Spec: hsm.KeySpec(spec), Origin: state.OriginKMS, MultiRegion: req.MultiRegion,
 	}
 	material, err := s.generate(ctx, k)
 	if err != nil {

@@ -3,6 +3,8 @@ package kms
 import (
 	"slices"
 	"strings"
+
+	"github.com/cofre-kms/cofre/server/state"
 )
 
 // spec is the key spec asked for, by its new or its old name.
@@ -27,7 +29,7 @@ func (q *createKeyRequest) usage() string {
 
 func (q *createKeyRequest) origin() string {
 	if q.Origin == "" {
-		return originKMS
+		return state.OriginKMS
 	}
 	return q.Origin
 }
@@ -57,7 +59,7 @@ func (q *createKeyRequest) check(spec, usage string) error {
 	if q.CustomKeyStoreID != "" {
 		return noKeyStore(q.CustomKeyStoreID)
 	}
-	if q.origin() != originKMS {
+	if q.origin() != state.OriginKMS {
 		return unsupported("Keys with an Origin of %s are not supported.", q.origin())
 	}
 	return nil

@@ -1,6 +1,9 @@
 package kms
 
-import "github.com/cofre-kms/cofre/server/shape"
+import (
+	"github.com/cofre-kms/cofre/server/shape"
+	"github.com/cofre-kms/cofre/server/state"
+)
 
 // The simple shapes of the API model (version 2014-11-01) under the model's
 // names. A test holds every request against the published model.
@@ -77,7 +80,7 @@ func customerMasterKeySpec() shape.String {
 }
 
 func originType() shape.String {
-	return shape.String{Enum: []string{originKMS, "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"}}
+	return shape.String{Enum: []string{state.OriginKMS, state.OriginExternal, "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"}}
 }
 
 func encryptionAlgorithmSpec() shape.String {
@@ -95,7 +98,6 @@ func attestationDocumentType() shape.Blob { return shape.Blob{Min: 1, Max: 26214
 // Values of the model that the code names.
 const (
 	symmetricDefault = "SYMMETRIC_DEFAULT"
-	originKMS        = "AWS_KMS"
 	ignoreCiphertext = "IGNORE_CIPHERTEXT"
 
 	encryptDecrypt         = "ENCRYPT_DECRYPT"

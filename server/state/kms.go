@@ -57,6 +57,11 @@ type Key struct {
 	Origin      string      `cbor:"10,keyasint"` // AWS's Origin
 	MultiRegion bool        `cbor:"11,keyasint,omitempty"`
 	MaterialID  string      `cbor:"12,keyasint,omitempty"` // the current material; 64 hex digits
+
+	// Of a key whose Origin is EXTERNAL, copied from its current material so that
+	// the key can be described by itself: whether that is imported, and until when.
+	Imported bool  `cbor:"20,keyasint,omitempty"`
+	ValidTo  int64 `cbor:"21,keyasint,omitempty"` // Unix milliseconds; 0 where it does not expire
 }
 
 // ARN is the key's Amazon resource name.
@@ -65,11 +70,38 @@ func (k *Key) ARN() string {
 }
 
 // KeyMaterial is one generation of a key's material, wrapped. A child of the key.
+//
+// A key whose Origin is EXTERNAL keeps the record of a material that was deleted
+// or has expired, so that only the same can be imported in its place. Until all
+// of them are there, the key is pending import; the one that is pending rotation
+// does not count.
 type KeyMaterial struct {
 	ID      string         `cbor:"1,keyasint"` // 64 hex digits
 	Created int64          `cbor:"2,keyasint"` // Unix milliseconds
-	Wrapped hsm.WrappedKey `cbor:"3,keyasint"`
+	Wrapped hsm.WrappedKey `cbor:"3,keyasint"` // empty while the material is not imported
+
+	// Of imported material.
+	Pending     bool   `cbor:"4,keyasint,omitempty"` // waits for RotateKeyOnDemand to make it the current one
+	ValidTo     int64  `cbor:"5,keyasint,omitempty"` // Unix milliseconds; 0 where it does not expire
+	Description string `cbor:"6,keyasint,omitempty"` // AWS's KeyMaterialDescription
 }
+
+// Imported says whether the material is there.
+func (m *KeyMaterial) Imported() bool { return len(m.Wrapped.Wrapped) > 0 }
+
+// Use makes a material the key's current one.
+func (k *Key) Use(m *KeyMaterial) {
+	k.MaterialID = m.ID
+	if k.Origin == OriginExternal {
+		k.Imported, k.ValidTo = m.Imported(), m.ValidTo
+	}
+}
+
+// The origins of key material (OriginType, AWS KMS API reference).
+const (
+	OriginKMS      = "AWS_KMS"
+	OriginExternal = "EXTERNAL"
+)
 
 // Alias is a name of a key. A child of the key that it points to.
 type Alias struct {
@@ -110,6 +142,9 @@ type KeyPolicy struct {
 // Deletion says that a key is to be deleted: the steward's agenda.
 type Deletion struct{}
 
+// Expiration says that imported material expires: another agenda of the steward.
+type Expiration struct{}
+
 // DueTime writes Unix milliseconds so that the texts sort as the times do.
 func DueTime(ms int64) string { return fmt.Sprintf("%016d", ms) }
 
@@ -122,4 +157,5 @@ var (
 	KeyTags      = fsm.Table[TagSet]{Name: "key-tags"}          // account id, region, key id
 	KeyPolicies  = fsm.Table[KeyPolicy]{Name: "key-policy"}     // account id, region, key id
 	Deletions    = fsm.Table[Deletion]{Name: "deletion"}        // DueTime, account id, region, key id
+	Expirations  = fsm.Table[Expiration]{Name: "expiration"}    // DueTime, account id, region, key id, material id
 )
