@@ -50,8 +50,8 @@ var errMoved = errors.New("server: credentials changed during the request")
 
 // authenticate verifies the signature of a request to a service whose body has a
 // SHA-256 hash.
-func (a *authenticator) authenticate(ctx context.Context, r *http.Request, service string, hash [32]byte) (*caller, error) {
-	claim, refusal := a.verifier.Claim(r, service)
+func (a *authenticator) authenticate(ctx context.Context, r *http.Request, scope sigv4.Scope, hash [32]byte) (*caller, error) {
+	claim, refusal := a.verifier.Claim(r, scope)
 	if refusal != nil {
 		return nil, &unauthenticated{refusal}
 	}

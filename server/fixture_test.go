@@ -89,7 +89,7 @@ func newFixture(t testing.TB, options ...func(*server.Config)) *fixture {
 		Node: f.node, Identity: f.identity, Regions: []string{"us-east-1", "eu-central-1"}, Metrics: f.registry,
 		Now:    func() time.Time { return f.now },
 		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: f.logs}),
-		Services: []server.Service{{Name: "kms", Target: "TrentService", Operations: []call.Operation{
+		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: []call.Operation{
 			call.Bind("Echo", true, decodeRequest, func(_ context.Context, _ *fsm.Txn, c *call.Call, r *request) (*request, error) {
 				c.Record.Parameters = recorded{r.KeyID}
 				return &request{KeyID: r.KeyID}, nil

@@ -29,7 +29,7 @@ func TestCiphertextsOpenWithoutCofre(t *testing.T) {
 	partition, domain := softPartition(t)
 	f := newFixture(t, func(c *server.Config) {
 		service := kms.New(kms.Config{HSM: partition, Generation: func() hsm.Generation { return 1 }, Regions: c.Regions})
-		c.Services = []server.Service{{Name: "kms", Target: "TrentService", Operations: service.Operations()}}
+		c.Services = []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: service.Operations()}}
 	})
 	ask := func(operation string, request map[string]any) (answer struct {
 		KeyMetadata               struct{ KeyID string }

@@ -34,15 +34,8 @@ func (a *answerBody) free() {
 	}
 }
 
-// exception is the body of an error. A few have no message at all.
-type exception struct {
-	Type    string `json:"__type"`
-	Message string `json:"message,omitempty"`
-}
-
 // Header values that never vary, shared by all answers.
 var (
-	contentType = []string{"application/x-amz-json-1.1"}
 	// Answers hold secrets: nobody between server and client is to keep them.
 	cacheControl = []string{"no-cache, no-store, must-revalidate, private"}
 	closing      = []string{"close"}
@@ -53,27 +46,26 @@ var (
 func (s *Server) respond(w http.ResponseWriter, x *exchange, response any, err error) {
 	a := answerBodies.Get().(*answerBody)
 	defer a.free()
-	if err == nil && response != nil {
-		err = a.enc.Encode(response)
+	protocol := x.op.service.protocol
+	if err == nil {
+		err = protocol.encode(a, x.op.Name, x.call.RequestID, response)
 	}
 	status, code := http.StatusOK, codeOK
 	if err != nil {
 		answer, _ := outcome(err)
+		answer = protocol.exception(answer)
 		status, code = answer.Status, answer.Code
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
 		a.buf.Reset()
-		_ = a.enc.Encode(exception{Type: answer.Code, Message: answer.Message}) // strings: it cannot fail
+		protocol.encodeException(a, x.call.RequestID, answer)
 	}
-	s.write(w, x, status, bytes.TrimSuffix(a.buf.Bytes(), []byte{'\n'}))
+	s.write(w, x, status, a.buf.Bytes())
 	s.note(x, status, code, err)
 }
 
 func (s *Server) write(w http.ResponseWriter, x *exchange, status int, body []byte) {
 	h := w.Header()
 	h["x-amzn-RequestId"] = []string{x.call.RequestID} // in AWS's own spelling
-	h["Content-Type"] = contentType
+	h["Content-Type"] = x.op.service.protocol.contentType()
 	h["Cache-Control"] = cacheControl
 	h["Content-Length"] = lengthZero
 	if len(body) > 0 {

@@ -27,7 +27,7 @@ import (
 // describeKey stands in for the KMS service: the SDK is what is tested against.
 func describeKey(fail func() error) server.Service {
 	decode := func(body []byte, r *struct{ KeyId string }) error { return json.Unmarshal(body, r) }
-	return server.Service{Name: "kms", Target: "TrentService", Operations: []call.Operation{
+	return server.Service{Name: "kms", Protocol: server.JSON("TrentService"), Operations: []call.Operation{
 		call.Bind("DescribeKey", true, decode, func(_ context.Context, _ *fsm.Txn, _ *call.Call, r *struct{ KeyId string }) (any, error) {
 			if err := fail(); err != nil {
 				return nil, err

@@ -28,7 +28,7 @@ type exchange struct {
 // serve is the path of every operation: read, authenticate, decode, run and
 // record as one transaction, answer.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{op: s.lookup(r), start: s.now(), body: newBody()}
+	x := &exchange{op: s.lookup(r, nil), start: s.now(), body: newBody()}
 	defer x.body.free()
 	x.call.RequestID, x.call.EventID = newIDs()
 	x.call.SourceIP = sourceIP(r.RemoteAddr)
@@ -47,6 +47,7 @@ func (s *Server) answer(r *http.Request, x *exchange) (response any, err error) 
 	if err := x.body.read(r, s.maxBody, &s.large); err != nil {
 		return nil, err
 	}
+	x.op = s.lookup(r, x.body.bytes())
 	// The slot is taken when the body is there: a client that sends slowly holds
 	// a connection, and nobody else up.
 	if !s.busy.enter() {
@@ -72,7 +73,7 @@ func panicked(p any) error {
 func (s *Server) attempt(ctx context.Context, r *http.Request, x *exchange) (any, error) {
 	hash := sha256.Sum256(x.body.bytes())
 	for range 2 {
-		who, err := s.auth.authenticate(ctx, r, x.op.service.name, hash)
+		who, err := s.auth.authenticate(ctx, r, x.op.service.scope, hash)
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -13,12 +12,16 @@ import (
 	"github.com/cofre-kms/cofre/server/sigv4"
 )
 
-// Service is an AWS service that speaks the JSON 1.1 protocol.
+// Service is an AWS service.
 type Service struct {
 	// Name is the service's name in credential scopes: "kms".
 	Name string
-	// Target is the prefix of its X-Amz-Target: "TrentService".
-	Target string
+	// Region is the only region of a service that has one for all: IAM's
+	// credentials are scoped to us-east-1 wherever it is called from. Empty: the
+	// service is in every region of the cluster.
+	Region string
+	// Protocol is how its requests and answers look.
+	Protocol Protocol
 	// Operations is the table of its API.
 	Operations []call.Operation
 }
@@ -77,7 +80,8 @@ type Server struct {
 // service is a Service with its operations by name.
 type service struct {
 	name       string
-	target     string
+	protocol   Protocol
+	scope      sigv4.Scope
 	operations map[string]*operation
 	unknown    *operation // what stands in for all that are not in the table
 }
@@ -121,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 }
 
 func (s *Server) newService(cfg Service) *service {
-	svc := &service{name: cfg.Name, target: cfg.Target, operations: make(map[string]*operation, len(cfg.Operations))}
+	svc := &service{name: cfg.Name, protocol: cfg.Protocol, scope: sigv4.Scope{Service: cfg.Name, Region: cfg.Region}, operations: make(map[string]*operation, len(cfg.Operations))}
 	for i := range cfg.Operations {
 		op := &cfg.Operations[i]
 		svc.operations[op.Name] = &operation{Operation: op, service: svc, figures: s.metrics.figures(svc.name, op.Name)}
@@ -151,20 +155,27 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 
 // lookup finds the operation that a request names. A name that is in no table is
 // answered with the row of the unknown.
-func (s *Server) lookup(r *http.Request) *operation {
-	targets := r.Header["X-Amz-Target"]
-	if len(targets) != 1 || r.Method != http.MethodPost || r.URL.Path != "/" {
-		return s.services[0].unknown
-	}
-	prefix, name, _ := strings.Cut(targets[0], ".")
+func (s *Server) lookup(r *http.Request, body []byte) *operation {
 	for _, svc := range s.services {
-		if svc.target != prefix {
+		name, ours := svc.protocol.operation(r, body)
+		if !ours {
 			continue
 		}
 		if op := svc.operations[name]; op != nil {
 			return op
 		}
 		return svc.unknown
+	}
+	return s.guess(r)
+}
+
+// guess answers the unknown of the service that a request seems to be for, whose
+// body is not read, or is nothing that names an operation.
+func (s *Server) guess(r *http.Request) *operation {
+	for _, svc := range s.services {
+		if svc.protocol.likely(r) {
+			return svc.unknown
+		}
 	}
 	return s.services[0].unknown
 }

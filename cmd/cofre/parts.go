@@ -44,7 +44,7 @@ func (d *daemon) makeServices(context.Context) (err error) {
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
 		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight,
-		Services: []server.Service{{Name: "kms", Target: "TrentService", Operations: d.kms.Operations()}},
+		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()}},
 	})
 	return err
 }

@@ -46,9 +46,15 @@ type Claim struct {
 	signature     string
 }
 
-// Claim reads the claim of a request whose credential has to be scoped to a
-// service. A refusal is what the client gets; the order of the checks is AWS's.
-func (v *Verifier) Claim(r *http.Request, service string) (*Claim, *call.Error) {
+// Scope is what a credential has to be scoped to.
+type Scope struct {
+	Service string
+	Region  string // empty: any of Config.Regions
+}
+
+// Claim reads the claim of a request whose credential has to have a scope. A
+// refusal is what the client gets; the order of the checks is AWS's.
+func (v *Verifier) Claim(r *http.Request, scope Scope) (*Claim, *call.Error) {
 	header := r.Header.Get("Authorization")
 	auth, refusal := parseAuthorization(header)
 	if refusal != nil {
@@ -74,7 +80,7 @@ func (v *Verifier) Claim(r *http.Request, service string) (*Claim, *call.Error) 
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := v.checkScope(&cred, service, date.stamp); refusal != nil {
+	if refusal := v.checkScope(&cred, scope, date.stamp); refusal != nil {
 		return nil, refusal
 	}
 	if len(r.Header["X-Amz-Security-Token"]) > 0 {
@@ -116,16 +122,17 @@ func contains(list, name string) bool {
 }
 
 // checkScope reports everything that is wrong with the scope in one message.
-func (v *Verifier) checkScope(c *credential, service, stamp string) *call.Error {
-	if slices.Contains(v.regions, c.region) && c.service == service && c.terminator == "aws4_request" && c.date == stamp[:8] {
+func (v *Verifier) checkScope(c *credential, scope Scope, stamp string) *call.Error {
+	region := v.valid(c.region, scope)
+	if region && c.service == scope.Service && c.terminator == "aws4_request" && c.date == stamp[:8] {
 		return nil
 	}
 	var wrong strings.Builder
-	if !slices.Contains(v.regions, c.region) {
+	if !region {
 		wrong.WriteString("Credential should be scoped to a valid region. ")
 	}
-	if c.service != service {
-		wrong.WriteString("Credential should be scoped to correct service: '" + service + "'. ")
+	if c.service != scope.Service {
+		wrong.WriteString("Credential should be scoped to correct service: '" + scope.Service + "'. ")
 	}
 	if c.terminator != "aws4_request" {
 		wrong.WriteString("Credential should be scoped with a valid terminator: 'aws4_request'. ")
@@ -135,4 +142,11 @@ func (v *Verifier) checkScope(c *credential, service, stamp string) *call.Error 
 			c.date + "' != '" + stamp[:8] + "', from '" + stamp + "'. ")
 	}
 	return call.Errorf(invalid, "%s", wrong.String())
+}
+
+func (v *Verifier) valid(region string, scope Scope) bool {
+	if scope.Region != "" {
+		return region == scope.Region
+	}
+	return slices.Contains(v.regions, region)
 }

@@ -23,7 +23,7 @@ func claimWith(h headers) (*Claim, string) {
 		}
 	}
 	v := New(Config{Regions: []string{"us-east-1"}, Now: func() time.Time { return suiteTime }})
-	claim, refusal := v.Claim(r, "kms")
+	claim, refusal := v.Claim(r, Scope{Service: "kms"})
 	if refusal != nil {
 		return nil, refusal.Error()
 	}

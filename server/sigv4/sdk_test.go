@@ -30,7 +30,7 @@ type signed struct {
 
 func (s *signed) verify() error {
 	v := New(Config{Regions: []string{"us-east-1", "eu-central-1"}, Now: func() time.Time { return s.now }})
-	claim, refusal := v.Claim(s.request, "kms")
+	claim, refusal := v.Claim(s.request, Scope{Service: "kms"})
 	if refusal != nil {
 		return refusal
 	}
@@ -206,7 +206,7 @@ func BenchmarkVerify(b *testing.B) {
 	v := New(Config{Regions: []string{"us-east-1"}, Now: func() time.Time { return now }})
 	keys := NewKeys(100)
 	for b.Loop() {
-		claim, refusal := v.Claim(r, "kms")
+		claim, refusal := v.Claim(r, Scope{Service: "kms"})
 		if refusal != nil {
 			b.Fatal(refusal)
 		}

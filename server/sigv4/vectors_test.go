@@ -78,7 +78,7 @@ func TestPublishedVectors(t *testing.T) {
 			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+suiteKeyID+"/"+suiteScope+
 				", SignedHeaders="+vector.signed+", Signature="+vector.signature)
 			v := New(Config{Regions: []string{"us-east-1"}, Now: func() time.Time { return suiteTime }})
-			claim, refusal := v.Claim(r, "service")
+			claim, refusal := v.Claim(r, Scope{Service: "service"})
 			if refusal != nil {
 				t.Fatal(refusal)
 			}

@@ -104,7 +104,7 @@ func (n *Node) serve(p *process, logger hclog.Logger) error {
 	front, err := server.New(server.Config{
 		Node: p.node, Identity: identity.New(identity.Config{HSM: p.node.HSM()}), Regions: []string{region},
 		Now: func() time.Time { return time.Now().Add(n.skew) }, Logger: logger.Named("api"),
-		Services: []server.Service{{Name: "kms", Target: "TrentService", Operations: services.Operations()}},
+		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: services.Operations()}},
 	})
 	if err != nil {
 		return err
