@@ -55,6 +55,19 @@ func Number[T any](name string, c Integer, field func(*T) *int) Member[T] {
 	}
 }
 
+// Time is a timestamp member, in Unix milliseconds; 0 where it is absent.
+func Time[T any](name string, field func(*T) *int64) Member[T] {
+	return Member[T]{
+		name: name, label: label(name), model: Description{Type: "timestamp"},
+		decode: func(in *scanner, req *T) (_ []violation, err error) {
+			*field(req), err = in.time()
+			return nil, err
+		},
+		check: func(*T) []violation { return nil },
+		clear: func(req *T) { *field(req) = 0 },
+	}
+}
+
 // Flag is a boolean member; false where it is absent.
 func Flag[T any](name string, field func(*T) *bool) Member[T] {
 	return Member[T]{

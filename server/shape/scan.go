@@ -233,12 +233,29 @@ func (s *scanner) boolean() (bool, error) {
 // integer reads a number as AWS does: a fraction is cut off, what is too large
 // for 32 bits becomes the largest or smallest such number.
 func (s *scanner) integer() (int, error) {
+	f, err := s.float("an", "Integer")
+	return int(math.Max(math.MinInt32, math.Min(math.MaxInt32, f))), err
+}
+
+// maxTime is the end of the year 9999, the last that a calendar date of four
+// digits has, in seconds.
+const maxTime = 253402300799
+
+// time reads epoch seconds with a fraction, as JSON 1.1 writes timestamps, and
+// answers milliseconds. A time that is out of all bounds becomes the nearest one.
+func (s *scanner) time() (int64, error) {
+	f, err := s.float("milliseconds", "since epoch")
+	return int64(math.Round(math.Max(-maxTime, math.Min(maxTime, f)) * 1000)), err
+}
+
+// float reads a number for what a message calls to.
+func (s *scanner) float(article, to string) (float64, error) {
 	c, err := s.next()
 	if err != nil {
 		return 0, err
 	}
 	if c != '-' && (c < '0' || c > '9') {
-		return 0, s.unconvertible("an", "Integer")
+		return 0, s.unconvertible(article, to)
 	}
 	text, err := s.number()
 	if err != nil {
@@ -248,7 +265,7 @@ func (s *scanner) integer() (int, error) {
 	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range is ±Inf, or 0
 		return 0, errSyntax
 	}
-	return int(math.Max(math.MinInt32, math.Min(math.MaxInt32, f))), nil
+	return f, nil
 }
 
 // number reads a number (RFC 8259 §6).

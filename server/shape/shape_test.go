@@ -33,6 +33,7 @@ type request struct {
 	Tags    []tag
 	Inner   *inner
 	Context []shape.Pair
+	Until   int64
 }
 
 func letters(s string) bool { return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == "" }
@@ -56,6 +57,7 @@ func requestShape() *shape.Struct[request] {
 		shape.Structs("Tags", shape.List{Max: 3}, element, func(r *request) *[]tag { return &r.Tags }),
 		shape.Nested("Inner", of, func(r *request) **inner { return &r.Inner }),
 		shape.Pairs("Context", func(r *request) *[]shape.Pair { return &r.Context }),
+		shape.Time("Until", func(r *request) *int64 { return &r.Until }),
 	)
 }
 
@@ -78,6 +80,12 @@ func TestDecode(t *testing.T) {
 		{`{"ID":"a","Count":null,"Data":null,"Tags":null,"Inner":null,"Context":null,"Names":null}`, request{ID: "a"}},
 		{`{"ID":"a","Count":3,"Count":null}`, request{ID: "a"}},
 		{`{"ID":"a","Count":3.99}`, request{ID: "a", Count: 3}},
+		{`{"ID":"a","Until":1786401507}`, request{ID: "a", Until: 1786401507000}},
+		{`{"ID":"a","Until":1.786401507123E9}`, request{ID: "a", Until: 1786401507123}},
+		{`{"ID":"a","Until":0.0004}`, request{ID: "a"}},
+		{`{"ID":"a","Until":1e300}`, request{ID: "a", Until: 253402300799000}},
+		{`{"ID":"a","Until":-1e999}`, request{ID: "a", Until: -253402300799000}},
+		{`{"ID":"a","Until":5,"Until":null}`, request{ID: "a"}},
 		{`{"ID":"a","Count":3e0}`, request{ID: "a", Count: 3}},
 		{`{"ID":"a","Data":"AAEC"}`, request{ID: "a", Data: []byte{0, 1, 2}}},
 		{`{"ID":"a","Data":"AA=="}`, request{ID: "a", Data: []byte{0}}},
@@ -118,6 +126,7 @@ func TestSerializationErrors(t *testing.T) {
 		{`{"Count":[]}`, list},
 		{`{"Dry":"true"}`, "STRING_VALUE can not be converted to a Boolean"},
 		{`{"Dry":1}`, "NUMBER_VALUE can not be converted to a Boolean"},
+		{`{"Until":"2026-08-10T22:38:27Z"}`, "STRING_VALUE can not be converted to milliseconds since epoch"},
 		{`{"Data":1}`, "only base-64-encoded strings are convertible to bytes"},
 		{`{"Data":{}}`, object},
 		{`{"Data":"AAEC0"}`, "Base64 encoded length is expected a multiple of 4 bytes but found: 5"},
