@@ -58,10 +58,10 @@ type Key struct {
 	MultiRegion bool        `cbor:"11,keyasint,omitempty"`
 	MaterialID  string      `cbor:"12,keyasint,omitempty"` // the current material; 64 hex digits
 
-	// Of a key whose Origin is EXTERNAL, copied from its current material so that
-	// the key can be described by itself: whether that is imported, and until when.
-	Imported bool  `cbor:"20,keyasint,omitempty"`
-	ValidTo  int64 `cbor:"21,keyasint,omitempty"` // Unix milliseconds; 0 where it does not expire
+	// Of a key whose Origin is EXTERNAL; Settle computes them from its materials, so
+	// that the key can be described by itself.
+	Imported bool  `cbor:"20,keyasint,omitempty"` // all of its materials are there
+	ValidTo  int64 `cbor:"21,keyasint,omitempty"` // when the first of them expires, Unix milliseconds; 0 where none does
 }
 
 // ARN is the key's Amazon resource name.
@@ -89,11 +89,30 @@ type KeyMaterial struct {
 // Imported says whether the material is there.
 func (m *KeyMaterial) Imported() bool { return len(m.Wrapped.Wrapped) > 0 }
 
-// Use makes a material the key's current one.
-func (k *Key) Use(m *KeyMaterial) {
-	k.MaterialID = m.ID
-	if k.Origin == OriginExternal {
-		k.Imported, k.ValidTo = m.Imported(), m.ValidTo
+// Settle computes what follows for a key whose Origin is EXTERNAL from all its
+// materials: whoever imports, deletes or rotates one calls it on the key that he
+// is about to put. One that is pending rotation does not belong to the key yet.
+// A key that lacks a material is pending import, and one that has got the last of
+// them is enabled, unless it is to be deleted.
+func (k *Key) Settle(materials []*KeyMaterial) {
+	k.Imported, k.ValidTo = k.MaterialID != "", 0
+	for _, m := range materials {
+		switch {
+		case m.Pending:
+		case !m.Imported():
+			k.Imported = false
+		case m.ValidTo != 0 && (k.ValidTo == 0 || m.ValidTo < k.ValidTo):
+			k.ValidTo = m.ValidTo
+		}
+	}
+	switch {
+	case !k.Imported:
+		k.ValidTo = 0
+		if k.State == Enabled || k.State == Disabled {
+			k.State = PendingImport
+		}
+	case k.State == PendingImport:
+		k.State = Enabled
 	}
 }
 
