@@ -53,7 +53,8 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
-		action: c.Operation, ciphertext: req.CiphertextBlob, keyID: req.KeyID, algorithm: req.EncryptionAlgorithm, context: ec,
+		access:     access{action: c.Operation, context: ec, tokens: req.GrantTokens},
+		ciphertext: req.CiphertextBlob, keyID: req.KeyID, algorithm: req.EncryptionAlgorithm,
 		blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
 	})
 	if err != nil {
@@ -70,12 +71,11 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 
 // source is what Decrypt and ReEncrypt decrypt.
 type source struct {
-	action     string // that needs to be authorized
+	access
 	ciphertext []byte
 	keyID      string // "" where the request names no key
 	algorithm  string // "" where the request names none
-	context    encryptionContext
-	blind      bool // only the key and the right to use it matter
+	blind      bool   // only the key and the right to use it matter
 }
 
 // revealed is what became of a source.
@@ -94,7 +94,7 @@ func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src sou
 	}
 	var blob *hsm.Blob
 	if src.keyID != "" {
-		if r.key, err = s.lookup(tx, c, src.action, src.keyID, byAlias); err != nil {
+		if r.key, err = s.lookup(tx, c, src.access, src.keyID, byAlias); err != nil {
 			return r, err
 		}
 	}
@@ -102,7 +102,7 @@ func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src sou
 		if blob, err = hsm.ParseBlob(src.ciphertext); err != nil {
 			return r, invalidCiphertext()
 		}
-		if r.key, err = sealedBy(tx, c, src.action, r.key, blob); err != nil {
+		if r.key, err = s.sealedBy(tx, c, src.access, r.key, blob); err != nil {
 			return r, err
 		}
 	}
@@ -131,7 +131,7 @@ func (src *source) check() error {
 
 // sealedBy answers the key that a ciphertext names. Where the request names a
 // key, it must be that one.
-func sealedBy(tx *fsm.Txn, c *call.Call, action string, named key, blob *hsm.Blob) (key, error) {
+func (s *Service) sealedBy(tx *fsm.Txn, c *call.Call, a access, named key, blob *hsm.Blob) (key, error) {
 	account, id := blob.Account.String(), blob.Key.String()
 	if named.Key != nil {
 		if named.AccountID != account || named.ID != id {
@@ -139,7 +139,11 @@ func sealedBy(tx *fsm.Txn, c *call.Call, action string, named key, blob *hsm.Blo
 		}
 		return named, nil
 	}
-	if authorize(c, action, account) != nil {
+	allowed, err := s.allowed(tx, c, a, reference{account: account, region: c.Region, id: id})
+	if err != nil {
+		return key{}, err
+	}
+	if !allowed {
 		return key{}, foreignCiphertext()
 	}
 	found, err := state.Keys.Get(tx, account, c.Region, id)

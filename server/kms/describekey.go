@@ -25,7 +25,7 @@ type describeKeyResponse struct{ KeyMetadata keyMetadata }
 
 func (s *Service) describeKey(_ context.Context, tx *fsm.Txn, c *call.Call, req *describeKeyRequest) (*describeKeyResponse, error) {
 	c.Record.Parameters = &keyParameters{KeyID: req.KeyID}
-	k, err := s.key(tx, c, req.KeyID, byAlias)
+	k, err := s.keyFor(tx, c, access{action: c.Operation, tokens: req.GrantTokens}, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}

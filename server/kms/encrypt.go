@@ -43,7 +43,7 @@ func (s *Service) encrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *e
 	if err := ec.check(); err != nil {
 		return nil, err
 	}
-	k, err := s.key(tx, c, req.KeyID, byAlias)
+	k, err := s.keyFor(tx, c, access{action: c.Operation, context: ec, tokens: req.GrantTokens}, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}

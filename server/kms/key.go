@@ -28,40 +28,39 @@ const (
 // allows the operation. The read guards the transaction, and with it everything
 // that the key owns (state.Key). The key becomes a resource of the record.
 func (s *Service) key(tx *fsm.Txn, c *call.Call, text string, accepts named) (key, error) {
-	return s.keyTo(tx, c, c.Operation, text, accepts)
+	return s.keyFor(tx, c, to(c), text, accepts)
 }
 
-// keyTo is key where the action that is authorized is not called as the
-// operation.
-func (s *Service) keyTo(tx *fsm.Txn, c *call.Call, action, text string, accepts named) (key, error) {
-	k, err := s.lookup(tx, c, action, text, accepts)
+// keyFor is key where more than the operation's name is authorized.
+func (s *Service) keyFor(tx *fsm.Txn, c *call.Call, a access, text string, accepts named) (key, error) {
+	k, err := s.lookup(tx, c, a, text, accepts)
 	if err != nil {
 		return k, err
 	}
 	return k, s.states.check(c.Operation, k)
 }
 
-// lookup is keyTo without a look at the state.
-func (s *Service) lookup(tx *fsm.Txn, c *call.Call, action, text string, accepts named) (key, error) {
+// lookup is keyFor without a look at the state. Whether a key or an alias exists
+// in another account is said to nobody who may not use it: AWS's wording of the
+// refusal leaves it open.
+func (s *Service) lookup(tx *fsm.Txn, c *call.Call, a access, text string, accepts named) (key, error) {
 	ref, err := parseReference(c, text)
 	if err != nil {
 		return key{}, err
 	}
-	if ref.alias != "" && accepts == byID {
-		return key{}, notFound("Invalid keyId '%s'", text)
-	}
-	if err := authorize(c, action, ref.account); err != nil {
-		return key{}, err
-	}
 	if ref.alias != "" {
-		alias, err := state.Aliases.Get(tx, ref.account, ref.region, ref.alias)
-		if err != nil {
+		if accepts == byID {
+			return key{}, notFound("Invalid keyId '%s'", text)
+		}
+		if ref.id, err = target(tx, ref); err != nil {
 			return key{}, err
 		}
-		if alias == nil {
-			return key{}, notFound("Alias %s is not found.", ref.aliasARN())
-		}
-		ref.id = alias.KeyID
+	}
+	if err := s.authorize(tx, c, a, ref); err != nil {
+		return key{}, err
+	}
+	if ref.id == "" {
+		return key{}, notFound("Alias %s is not found.", ref.aliasARN())
 	}
 	found, err := state.Keys.Get(tx, ref.account, ref.region, ref.id)
 	if err != nil {
@@ -71,6 +70,16 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, action, text string, accepts
 		return key{}, notFound("Key '%s' does not exist", ref.keyARN())
 	}
 	return used(c, found), nil
+}
+
+// target is the id of the key that an alias points to, "" where there is no such
+// alias.
+func target(tx *fsm.Txn, ref reference) (string, error) {
+	alias, err := state.Aliases.Get(tx, ref.account, ref.region, ref.alias)
+	if err != nil || alias == nil {
+		return "", err
+	}
+	return alias.KeyID, nil
 }
 
 // used makes a key a resource of the call.
@@ -84,21 +93,6 @@ func used(c *call.Call, k *state.Key) key {
 // them apart by their ARNs alone ("CreateAlias" among the log entry examples of
 // the KMS developer guide).
 const keyResource = "AWS::KMS::Key"
-
-// authorize decides whether the caller may take an action, "Encrypt" for
-// kms:Encrypt, with the keys and aliases of an account. Until policies are evaluated, the principals of the
-// account may do everything and nobody else anything.
-//
-// It answers before anything of another account is read: whether a key exists
-// there is none of the caller's business, and AWS's wording says so.
-func authorize(c *call.Call, action, account string) error {
-	if account == c.Principal.AccountID {
-		return nil
-	}
-	return denied("User: %s is not authorized to perform: kms:%s on this resource because the resource does not "+
-		"exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly "+
-		"denies access", c.Principal.ARN, action)
-}
 
 // put writes a key that has changed.
 func put(tx *fsm.Txn, k *state.Key) error {

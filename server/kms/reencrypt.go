@@ -75,14 +75,15 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
-		action: "ReEncryptFrom", ciphertext: req.CiphertextBlob, keyID: req.SourceKeyID, algorithm: req.SourceEncryptionAlgorithm,
-		context: req.SourceEncryptionContext, blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
+		access:     access{action: "ReEncryptFrom", context: req.SourceEncryptionContext, tokens: req.GrantTokens},
+		ciphertext: req.CiphertextBlob, keyID: req.SourceKeyID, algorithm: req.SourceEncryptionAlgorithm,
+		blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
 	})
 	defer clear(from.plaintext)
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.keyTo(tx, c, "ReEncryptTo", req.DestinationKeyID, byAlias)
+	to, err := s.keyFor(tx, c, access{action: "ReEncryptTo", context: ec, tokens: req.GrantTokens}, req.DestinationKeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
