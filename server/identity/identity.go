@@ -161,8 +161,8 @@ func store(tx *fsm.Txn, user *state.User, key *state.AccessKey) error {
 		state.Users.Put(tx, user, account, name),
 		state.Identities.Put(tx, &state.Identity{AccountID: account, Kind: state.UserKind, Name: name}, user.ID),
 		state.AccessKeys.Put(tx, key, key.ID),
-		state.UserAccessKeys.Put(tx, &state.UserAccessKey{}, account, name, key.ID),
-		state.Attachments.Put(tx, &state.Attachment{ARN: AdministratorAccess}, account, string(state.UserKind), name, AdministratorAccess),
-		state.AttachedTo.Put(tx, &state.Attached{}, account, AdministratorAccess, string(state.UserKind), name),
+		state.UserAccessKeys.Put(tx, &state.UserAccessKey{}, account, user.ID, key.ID),
+		state.Attachments.Put(tx, &state.Attachment{ARN: AdministratorAccess}, account, user.ID, AdministratorAccess),
+		state.AttachedTo.Put(tx, &state.Attached{}, account, AdministratorAccess, user.ID),
 	)
 }

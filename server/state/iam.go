@@ -9,7 +9,7 @@ import "github.com/cofre-kms/cofre/fsm"
 // directory first, then its children without guard.
 type Directory struct{}
 
-// IdentityKind says what a policy is of. It is a segment of identifiers.
+// IdentityKind says what an identity is.
 type IdentityKind string
 
 // The kinds of identities.
@@ -86,8 +86,7 @@ type Membership struct{}
 // UserAccessKey says that a user has an access key.
 type UserAccessKey struct{}
 
-// Identity says whose a unique id is: how a policy that was stored with unique
-// ids finds out whom they mean today. Absent where the identity is gone.
+// Identity says whose a unique id is, under which name its record is found now. Absent where the identity is gone.
 type Identity struct {
 	AccountID string       `cbor:"1,keyasint"`
 	Kind      IdentityKind `cbor:"2,keyasint"`
@@ -117,19 +116,20 @@ func (r *Role) ARN() string { return "arn:aws:iam::" + r.AccountID + ":role" + r
 
 // The tables of IAM. The comment gives the identifier; names in identifiers are
 // in lower case, since IAM's names differ by more than case ("IAM name
-// requirements", IAM user guide). Users are in [Users].
+// requirements", IAM user guide). What an identity has is under its unique id, so
+// it stays when the identity gets another name. Users are in [Users].
 var (
 	Directories    = fsm.Table[Directory]{Name: "directory"}           // account id
 	Groups         = fsm.Table[Group]{Name: "group"}                   // account id, group name
 	Roles          = fsm.Table[Role]{Name: "role"}                     // account id, role name
 	Policies       = fsm.Table[Policy]{Name: "policy"}                 // account id, policy name
 	PolicyVersions = fsm.Table[PolicyVersion]{Name: "policy-version"}  // account id, policy name, number as %08d
-	InlinePolicies = fsm.Table[InlinePolicy]{Name: "inline-policy"}    // account id, kind, identity name, policy name (as it is)
-	Attachments    = fsm.Table[Attachment]{Name: "attachment"}         // account id, kind, identity name, policy ARN
-	AttachedTo     = fsm.Table[Attached]{Name: "attached-to"}          // account id, policy ARN, kind, identity name
-	UserGroups     = fsm.Table[Membership]{Name: "user-group"}         // account id, user name, group name
-	GroupUsers     = fsm.Table[Membership]{Name: "group-user"}         // account id, group name, user name
-	UserAccessKeys = fsm.Table[UserAccessKey]{Name: "user-access-key"} // account id, user name, access key id
+	InlinePolicies = fsm.Table[InlinePolicy]{Name: "inline-policy"}    // account id, unique id of the identity, policy name as it is
+	Attachments    = fsm.Table[Attachment]{Name: "attachment"}         // account id, unique id of the identity, policy ARN
+	AttachedTo     = fsm.Table[Attached]{Name: "attached-to"}          // account id, policy ARN, unique id of the identity
+	UserGroups     = fsm.Table[Membership]{Name: "user-group"}         // account id, unique id of the user, of the group
+	GroupUsers     = fsm.Table[Membership]{Name: "group-user"}         // account id, unique id of the group, of the user
+	UserAccessKeys = fsm.Table[UserAccessKey]{Name: "user-access-key"} // account id, unique id of the user, access key id
 	Identities     = fsm.Table[Identity]{Name: "identity"}             // unique id
 	OIDCProviders  = fsm.Table[OIDCProvider]{Name: "oidc-provider"}    // account id, URL
 )
