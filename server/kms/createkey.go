@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -87,7 +88,7 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 		State: state.Enabled, Description: req.Description, Created: c.Time.UnixMilli(),
 		Usage: usage, Spec: hsm.KeySpec(spec), Origin: state.OriginKMS, MultiRegion: req.MultiRegion,
 	}
-	material, err := s.generate(ctx, k)
+	material, err := s.generate(ctx, k, c.Time)
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +129,12 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKe
 }
 
 // generate makes material for a key inside the partition.
-func (s *Service) generate(ctx context.Context, k *state.Key) (*state.KeyMaterial, error) {
+func (s *Service) generate(ctx context.Context, k *state.Key, now time.Time) (*state.KeyMaterial, error) {
 	wrapped, err := s.cfg.HSM.GenerateKey(ctx, s.cfg.Generation(), k.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("generating key material: %w", err)
 	}
-	return &state.KeyMaterial{ID: materialID(k.ID, wrapped), Created: k.Created, Wrapped: wrapped}, nil
+	return &state.KeyMaterial{ID: materialID(k.ID, wrapped), Created: now.UnixMilli(), Wrapped: wrapped}, nil
 }
 
 // materialID names generated material: a hash of the key's id and the wrapped

@@ -19,6 +19,9 @@ func unsupported(format string, args ...any) error {
 	return call.Errorf("UnsupportedOperationException", format, args...)
 }
 
+// unsupportedKey refuses an operation that keys of this type do not have.
+func unsupportedKey() error { return &call.Error{Code: "UnsupportedOperationException", Status: 400} }
+
 func invalidState(format string, args ...any) error {
 	return call.Errorf("KMSInvalidStateException", format, args...)
 }

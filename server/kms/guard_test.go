@@ -76,6 +76,12 @@ func TestGuards(t *testing.T) {
 		{"policy", "GetKeyPolicy", keyOnly, "PutKeyPolicy",
 			func(_ *fixture, id, _ string) m { return m{"KeyId": id, "Policy": policy} }, false},
 		{"metadata", "DescribeKey", keyOnly, "UpdateKeyDescription", description, false},
+		{"use of a key", "Encrypt", plaintext, "RotateKeyOnDemand", keyOnly, false},
+		{"both rotate", "RotateKeyOnDemand", keyOnly, "RotateKeyOnDemand", keyOnly, false},
+		{"rotation of a key", "RotateKeyOnDemand", keyOnly, "DisableKey", keyOnly, false},
+		{"list of rotations", "ListKeyRotations", keyOnly, "RotateKeyOnDemand", keyOnly, false},
+		{"schedule", "GetKeyRotationStatus", keyOnly, "EnableKeyRotation", keyOnly, false},
+		{"schedule", "EnableKeyRotation", keyOnly, "DisableKeyRotation", keyOnly, false},
 		{"refusal", "CancelKeyDeletion", keyOnly, "ScheduleKeyDeletion", keyOnly, false},
 
 		{"two creations", "CreateKey", nothing, "CreateKey", nothing, true},
@@ -87,6 +93,8 @@ func TestGuards(t *testing.T) {
 		{"list of all aliases", "ListAliases", nothing, "CreateAlias", newAlias, true},
 		{"random bytes", "GenerateRandom", nothing, "CreateKey", nothing, true},
 		{"creation and list", "CreateKey", nothing, "ListKeys", nothing, true},
+		{"another key's rotation", "Encrypt", plaintext, "RotateKeyOnDemand", otherOnly, true},
+		{"two rotations", "RotateKeyOnDemand", keyOnly, "RotateKeyOnDemand", otherOnly, true},
 		{"enabled already", "Encrypt", plaintext, "EnableKey", keyOnly, true},
 		{"tag that is not there", "ListResourceTags", keyOnly, "UntagResource",
 			func(_ *fixture, id, _ string) m { return m{"KeyId": id, "TagKeys": []string{"none"}} }, true},
@@ -136,7 +144,7 @@ func TestUseWritesNothing(t *testing.T) {
 	id, _ := f.create(m{})
 	revisions := func() (revs []fsm.Rev) {
 		for _, table := range []string{state.Keys.Name, state.KeyMaterials.Name, state.Aliases.Name, state.KeyAliases.Name,
-			state.KeyTags.Name, state.KeyPolicies.Name, state.Deletions.Name} {
+			state.KeyTags.Name, state.KeyPolicies.Name, state.Deletions.Name, state.Rotations.Name} {
 			err := f.node.View().Scan(fsm.NewKey(table), "", func(_ fsm.Key, rec *fsm.Record) (bool, error) {
 				revs = append(revs, rec.Rev)
 				return true, nil

@@ -94,8 +94,16 @@ func used(c *call.Call, k *state.Key) key {
 // the KMS developer guide).
 const keyResource = "AWS::KMS::Key"
 
-// put writes a key that has changed.
+// put writes a key that is new or has changed. It keeps the agenda of automatic
+// rotations, so that whoever changes a key's state need not think of it.
 func put(tx *fsm.Txn, k *state.Key) error {
+	before, err := state.Keys.Get(tx, k.AccountID, k.Region, k.ID)
+	if err != nil {
+		return err
+	}
+	if err := reschedule(tx, before, k); err != nil {
+		return err
+	}
 	return state.Keys.Put(tx, k, k.AccountID, k.Region, k.ID)
 }
 

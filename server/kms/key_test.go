@@ -244,10 +244,13 @@ func TestStates(t *testing.T) {
 	use := []string{"", disabled, deletion, importing, gone}
 	change := []string{"", "", deletion, "", ""}
 	toggle := []string{"", "", deletion, importing, ""}
+	schedule := []string{"", disabled, deletion, "", ""}
 	for operation, want := range map[string][]string{
 		"CancelKeyDeletion": {noDeletion, noDeletion, "", noDeletion, noDeletion}, "CreateAlias": change, "Decrypt": use,
 		"DeleteAlias": always, "DescribeKey": always, "DisableKey": toggle, "EnableKey": toggle, "Encrypt": use,
-		"GenerateDataKey": use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyPolicy": always, "ListAliases": always,
+		"EnableKeyRotation": schedule, "DisableKeyRotation": schedule, "GetKeyRotationStatus": always, "ListKeyRotations": always,
+		"RotateKeyOnDemand": {"", disabled, deletion, importing, ""},
+		"GenerateDataKey":   use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyPolicy": always, "ListAliases": always,
 		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use,
 		"ScheduleKeyDeletion": change, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
 		"UpdateKeyDescription": change,

@@ -39,6 +39,12 @@ func limitType() shape.Integer { return shape.Integer{Min: 1, Max: 1000} }
 
 func pendingWindowInDaysType() shape.Integer { return shape.Integer{Min: 1, Max: 365} }
 
+func rotationPeriodInDaysType() shape.Integer { return shape.Integer{Min: 90, Max: 2560} }
+
+func includeKeyMaterialType() shape.String {
+	return shape.String{Enum: []string{allKeyMaterial, "ROTATIONS_ONLY"}}
+}
+
 func numberOfBytesType() shape.Integer { return shape.Integer{Min: 1, Max: 1024} }
 
 func plaintextType() shape.Blob { return shape.Blob{Min: 1, Max: 4096} }
@@ -99,6 +105,7 @@ func attestationDocumentType() shape.Blob { return shape.Blob{Min: 1, Max: 26214
 const (
 	symmetricDefault = "SYMMETRIC_DEFAULT"
 	ignoreCiphertext = "IGNORE_CIPHERTEXT"
+	allKeyMaterial   = "ALL_KEY_MATERIAL"
 
 	encryptDecrypt         = "ENCRYPT_DECRYPT"
 	signVerify             = "SIGN_VERIFY"

@@ -30,6 +30,9 @@ func newStateTable() stateTable {
 	use := verdicts{allowed, disabled, deletion, importing, unavailable}
 	change := verdicts{allowed, allowed, deletion, allowed, allowed}
 	toggle := verdicts{allowed, allowed, deletion, importing, allowed}
+	// Keys that are in the last two states have no automatic rotation: their type
+	// refuses the operation (rotatable).
+	schedule := verdicts{allowed, disabled, deletion, allowed, allowed}
 	return stateTable{
 		"CancelKeyDeletion":               {noDeletion, noDeletion, allowed, noDeletion, noDeletion},
 		"CreateAlias":                     change,
@@ -37,16 +40,21 @@ func newStateTable() stateTable {
 		"DeleteAlias":                     always,
 		"DescribeKey":                     always,
 		"DisableKey":                      toggle,
+		"DisableKeyRotation":              schedule,
 		"EnableKey":                       toggle,
+		"EnableKeyRotation":               schedule,
 		"Encrypt":                         use,
 		"GenerateDataKey":                 use,
 		"GenerateDataKeyWithoutPlaintext": use,
 		"GetKeyPolicy":                    always,
+		"GetKeyRotationStatus":            always,
 		"ListAliases":                     always,
 		"ListKeyPolicies":                 always,
+		"ListKeyRotations":                always,
 		"ListResourceTags":                always,
 		"PutKeyPolicy":                    always,
 		"ReEncrypt":                       use,
+		"RotateKeyOnDemand":               {allowed, disabled, deletion, importing, allowed},
 		"ScheduleKeyDeletion":             change,
 		"TagResource":                     change,
 		"UntagResource":                   change,

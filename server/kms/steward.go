@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// maxRest is how long the steward waits at most before it looks at its agenda
-	// again: a change of the clock is noticed within it. New entries need no hurry,
-	// the shortest window being seven days.
-	maxRest = time.Minute
+	// maxRest is how long the steward waits at most before it looks at its agendas
+	// again: an entry that is due at once, or a change of the clock, is noticed
+	// within it. A look is one seek for each agenda.
+	maxRest = time.Second
 	// retryRest is how long it waits after a failure.
 	retryRest = time.Second
 )
@@ -35,11 +35,14 @@ type duty struct {
 func (s *Service) duties() []duty {
 	return []duty{
 		{doing: "deleting a key", done: "key deleted", next: first(state.Deletions), do: deleteKey},
+		{doing: "rotating a key", done: "key rotated", next: first(state.Rotations), do: s.rotateDue},
+		{doing: "recording what was done to a key", done: "record written", next: first(state.Announcements), do: publish},
 	}
 }
 
 // Steward does the work that time causes: it deletes the keys whose window has
-// ended. It runs until ctx is done and then returns its error; the caller runs
+// ended, rotates those whose period has, and writes the records that are owed.
+// It runs until ctx is done and then returns its error; the caller runs
 // it while the node leads. All it does are transactions, so two stewards, or one
 // that is stopped anywhere, do no harm.
 func (s *Service) Steward(ctx context.Context, node Transactor, now func() time.Time) error {

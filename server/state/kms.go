@@ -58,6 +58,12 @@ type Key struct {
 	MultiRegion bool        `cbor:"11,keyasint,omitempty"`
 	MaterialID  string      `cbor:"12,keyasint,omitempty"` // the current material; 64 hex digits
 
+	// Of a key that can be rotated.
+	RotationPeriod    int   `cbor:"13,keyasint,omitempty"` // days between automatic rotations; 0 where they are off
+	NextRotation      int64 `cbor:"14,keyasint,omitempty"` // Unix milliseconds; when automatic rotation is due
+	OnDemandRotations int   `cbor:"15,keyasint,omitempty"` // so far
+	Rotations         int   `cbor:"16,keyasint,omitempty"` // so far, of both types: the current material's Ordinal
+
 	// Of a key whose Origin is EXTERNAL; Settle computes them from its materials, so
 	// that the key can be described by itself.
 	Imported bool  `cbor:"20,keyasint,omitempty"` // all of its materials are there
@@ -84,7 +90,18 @@ type KeyMaterial struct {
 	Pending     bool   `cbor:"4,keyasint,omitempty"` // waits for RotateKeyOnDemand to make it the current one
 	ValidTo     int64  `cbor:"5,keyasint,omitempty"` // Unix milliseconds; 0 where it does not expire
 	Description string `cbor:"6,keyasint,omitempty"` // AWS's KeyMaterialDescription
+
+	// Of material that a rotation made the current one.
+	Ordinal      int    `cbor:"8,keyasint,omitempty"`  // how many materials the key had before
+	Rotated      int64  `cbor:"9,keyasint,omitempty"`  // Unix milliseconds
+	RotationType string `cbor:"10,keyasint,omitempty"` // AWS's RotationType
 }
+
+// The types of rotation (RotationType, AWS KMS API reference).
+const (
+	RotationAutomatic = "AUTOMATIC"
+	RotationOnDemand  = "ON_DEMAND"
+)
 
 // Imported says whether the material is there.
 func (m *KeyMaterial) Imported() bool { return len(m.Wrapped.Wrapped) > 0 }
@@ -164,6 +181,15 @@ type Deletion struct{}
 // Expiration says that imported material expires: another agenda of the steward.
 type Expiration struct{}
 
+// Rotation says that a key's automatic rotation is due: another one.
+type Rotation struct{}
+
+// Announcement is an audit record that a transaction owes to the ledger beside
+// its own, exactly the bytes that are hashed: another agenda.
+type Announcement struct {
+	Event []byte `cbor:"1,keyasint"`
+}
+
 // DueTime writes Unix milliseconds so that the texts sort as the times do.
 func DueTime(ms int64) string { return fmt.Sprintf("%016d", ms) }
 
@@ -177,4 +203,7 @@ var (
 	KeyPolicies  = fsm.Table[KeyPolicy]{Name: "key-policy"}     // account id, region, key id
 	Deletions    = fsm.Table[Deletion]{Name: "deletion"}        // DueTime, account id, region, key id
 	Expirations  = fsm.Table[Expiration]{Name: "expiration"}    // DueTime, account id, region, key id, material id
+	Rotations    = fsm.Table[Rotation]{Name: "rotation"}        // DueTime, account id, region, key id
+
+	Announcements = fsm.Table[Announcement]{Name: "announcement"} // DueTime, account id, region, key id, DueTime of the act, UUID
 )
