@@ -175,6 +175,17 @@ type KeyPolicy struct {
 	Text string `cbor:"1,keyasint"`
 }
 
+// KeyUsage is the last successful cryptographic operation with a key. Every such
+// operation writes it without reading it, and nothing guards on it: a busy key
+// must not conflict with itself (docs/adr/0007-last-use.md). It goes when the key
+// goes; changing it does not touch the key.
+type KeyUsage struct {
+	Operation string `cbor:"1,keyasint"`
+	Time      int64  `cbor:"2,keyasint"` // Unix milliseconds
+	RequestID string `cbor:"3,keyasint"`
+	EventID   string `cbor:"4,keyasint"` // of the audit record
+}
+
 // Deletion says that a key is to be deleted: the steward's agenda.
 type Deletion struct{}
 
@@ -201,6 +212,7 @@ var (
 	KeyAliases   = fsm.Table[KeyAlias]{Name: "key-alias"}       // account id, region, key id, name
 	KeyTags      = fsm.Table[TagSet]{Name: "key-tags"}          // account id, region, key id
 	KeyPolicies  = fsm.Table[KeyPolicy]{Name: "key-policy"}     // account id, region, key id
+	KeyUsages    = fsm.Table[KeyUsage]{Name: "key-usage"}       // account id, region, key id
 	Deletions    = fsm.Table[Deletion]{Name: "deletion"}        // DueTime, account id, region, key id
 	Expirations  = fsm.Table[Expiration]{Name: "expiration"}    // DueTime, account id, region, key id, material id
 	Rotations    = fsm.Table[Rotation]{Name: "rotation"}        // DueTime, account id, region, key id
