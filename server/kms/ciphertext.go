@@ -4,23 +4,18 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
-	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
-// seal encrypts under the key's current material. The ciphertext authenticates
-// its own header, then the encryption context (appendCanonical).
+// seal encrypts under the key's current material. A symmetric ciphertext
+// authenticates its own header, then the encryption context (appendCanonical).
 func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, plaintext []byte, ec encryptionContext) ([]byte, error) {
-	material, err := readMaterial(tx, k, k.MaterialID)
+	material, err := currentMaterial(tx, k)
 	if err != nil {
 		return nil, err
-	}
-	if material == nil {
-		return nil, damaged("material")
 	}
 	blob, err := newBlob(k)
 	if err != nil {
@@ -29,7 +24,7 @@ func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, plaintext []byte
 	blob.Derivation = s.cfg.HSM.Info().Derivation
 	blob.Sealed, err = s.cfg.HSM.Encrypt(ctx, material.Wrapped, plaintext, authenticated(blob, ec))
 	if err != nil {
-		return nil, fmt.Errorf("encrypting: %w", err)
+		return nil, partitionFault("encrypting", err)
 	}
 	return blob.Marshal(), nil
 }
@@ -49,9 +44,18 @@ func (s *Service) open(ctx context.Context, tx *fsm.Txn, k key, blob *hsm.Blob, 
 		return nil, invalidCiphertext()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("decrypting: %w", err)
+		return nil, partitionFault("decrypting", err)
 	}
 	return plaintext, nil
+}
+
+// currentMaterial reads the material with which a key encrypts, signs and so on.
+func currentMaterial(tx *fsm.Txn, k key) (*state.KeyMaterial, error) {
+	material, err := readMaterial(tx, k, k.MaterialID)
+	if err == nil && material == nil {
+		return nil, damaged("material")
+	}
+	return material, err
 }
 
 // readMaterial reads one of a key's materials, nil where it is absent. The guarded
@@ -83,25 +87,4 @@ func newBlob(k key) (*hsm.Blob, error) {
 		return nil, damaged("material id")
 	}
 	return blob, nil
-}
-
-// suits refuses a key that is not for encryption, and an algorithm that is not
-// the key's. It answers the algorithm: SYMMETRIC_DEFAULT where none is named.
-func suits(c *call.Call, k key, algorithm string) (string, error) {
-	if k.Usage != encryptDecrypt {
-		return "", call.Errorf("InvalidKeyUsageException", "%s key usage is %s which is not valid for %s.",
-			k.arn, k.Usage, c.Operation)
-	}
-	algorithm = orDefault(algorithm)
-	if algorithm != string(k.Spec) { // a symmetric key's only algorithm is called as its spec
-		return "", call.Errorf("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", algorithm, k.Spec)
-	}
-	return algorithm, nil
-}
-
-func orDefault(algorithm string) string {
-	if algorithm == "" {
-		return symmetricDefault
-	}
-	return algorithm
 }

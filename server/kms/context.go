@@ -14,7 +14,12 @@ type encryptionContext []shape.Pair
 // together, in bytes: a record holds it whole.
 const maxEncryptionContext = 8192
 
-func (e encryptionContext) check() error {
+// check refuses a context that is too large, and one where the algorithm, which
+// may be left out, authenticates none.
+func (e encryptionContext) check(algorithm string) error {
+	if len(e) > 0 && orDefault(algorithm) != symmetricDefault {
+		return invalid("EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.")
+	}
 	size := 0
 	for _, p := range e {
 		size += len(p.Key) + len(p.Value)

@@ -76,7 +76,7 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err := req.check(spec, usage); err != nil {
 		return nil, err
 	}
-	if !s.cfg.HSM.Info().Can(hsm.SymmetricDefault) || spec != symmetricDefault {
+	if !s.cfg.HSM.Info().Can(hsm.KeySpec(spec)) {
 		return nil, unsupported("No HSM partition makes keys of the key spec %s.", spec)
 	}
 	id, err := newKeyID(req.MultiRegion)
@@ -98,6 +98,9 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	}
 	metadata := describe(used(c, k))
 	c.Record.Response = &createKeyElements{KeyMetadata: recorded(metadata)}
+	if s.cfg.HSM.Info().Assists(k.Spec) {
+		c.Record.Additional = &materialData{SoftwareAssisted: true}
+	}
 	return &createKeyResponse{KeyMetadata: metadata}, nil
 }
 
@@ -132,7 +135,7 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKe
 func (s *Service) generate(ctx context.Context, k *state.Key, now time.Time) (*state.KeyMaterial, error) {
 	wrapped, err := s.cfg.HSM.GenerateKey(ctx, s.cfg.Generation(), k.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("generating key material: %w", err)
+		return nil, partitionFault("generating key material", err)
 	}
 	return &state.KeyMaterial{ID: materialID(k.ID, wrapped), Created: now.UnixMilli(), Wrapped: wrapped}, nil
 }

@@ -96,6 +96,8 @@ func TestDecryptRefusals(t *testing.T) {
 		t.Errorf("a refusal records %s, %s", f.resources(), f.recorded(requestParameters))
 	}
 	f.refuse("Decrypt", m{"CiphertextBlob": blob, "EncryptionContext": context, "EncryptionAlgorithm": "RSAES_OAEP_SHA_1"},
+		"ValidationException: EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.")
+	f.refuse("Decrypt", m{"CiphertextBlob": blob, "EncryptionAlgorithm": "RSAES_OAEP_SHA_1"},
 		"InvalidKeyUsageException: Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT.")
 	f.refuse("Decrypt", m{"CiphertextBlob": blob, "EncryptionContext": context, "Recipient": m{}},
 		"UnsupportedOperationException: The Recipient parameter is not supported: attestation documents are not verified.")

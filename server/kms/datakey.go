@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
@@ -79,14 +78,14 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err != nil {
 		return nil, err
 	}
-	if err := ec.check(); err != nil {
+	if err := ec.check(symmetricDefault); err != nil {
 		return nil, err
 	}
 	k, err := s.keyFor(tx, c, access{action: c.Operation, context: ec, tokens: req.GrantTokens}, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := suits(c, k, symmetricDefault); err != nil {
+	if err := suits(c, k, encryptDecrypt, symmetricDefault); err != nil {
 		return nil, err
 	}
 	if req.DryRun {
@@ -94,14 +93,14 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	}
 	plaintext := make([]byte, size)
 	if err := s.cfg.HSM.Random(ctx, plaintext); err != nil {
-		return nil, fmt.Errorf("generating a data key: %w", err)
+		return nil, partitionFault("generating a data key", err)
 	}
 	ciphertext, err := s.seal(ctx, tx, k, plaintext, ec)
 	if err != nil {
 		return nil, err
 	}
-	c.Record.Additional = &materialData{KeyMaterialID: k.MaterialID}
-	return &dataKeyResponse{CiphertextBlob: ciphertext, Plaintext: plaintext, KeyID: k.arn, KeyMaterialID: k.MaterialID}, nil
+	s.recordMaterial(c, k, k.MaterialID)
+	return &dataKeyResponse{CiphertextBlob: ciphertext, Plaintext: plaintext, KeyID: k.arn, KeyMaterialID: k.MaterialID}, mark(tx, c, k)
 }
 
 // size is the length of the data key in bytes.

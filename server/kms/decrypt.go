@@ -41,7 +41,7 @@ type decryptResponse struct {
 	KeyID               string `json:"KeyId"`
 	Plaintext           []byte
 	EncryptionAlgorithm string
-	KeyMaterialID       string `json:"KeyMaterialId"`
+	KeyMaterialID       string `json:"KeyMaterialId,omitempty"`
 }
 
 func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *decryptRequest) (*decryptResponse, error) {
@@ -63,10 +63,10 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 	if req.DryRun {
 		return nil, wouldSucceed()
 	}
-	c.Record.Additional = &materialData{KeyMaterialID: from.materialID}
+	s.recordMaterial(c, from.key, from.materialID)
 	return &decryptResponse{
 		KeyID: from.arn, Plaintext: from.plaintext, EncryptionAlgorithm: from.algorithm, KeyMaterialID: from.materialID,
-	}, nil
+	}, mark(tx, c, from.key)
 }
 
 // source is what Decrypt and ReEncrypt decrypt.
@@ -82,26 +82,29 @@ type source struct {
 type revealed struct {
 	key
 	algorithm  string
-	materialID string
+	materialID string // "" of an asymmetric key
 	plaintext  []byte
 }
 
 // reveal decrypts with the key that the ciphertext names, which must be the one
-// that the request names where it does.
+// that the request names where it does. A ciphertext of an asymmetric key names
+// none: the request does, and says with which algorithm.
 func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src source) (r revealed, err error) {
 	if err := src.check(); err != nil {
 		return r, err
 	}
-	var blob *hsm.Blob
 	if src.keyID != "" {
 		if r.key, err = s.lookup(tx, c, src.access, src.keyID, byAlias); err != nil {
 			return r, err
 		}
 	}
-	if !src.blind {
-		if blob, err = hsm.ParseBlob(src.ciphertext); err != nil {
-			return r, invalidCiphertext()
+	var blob *hsm.Blob
+	if !src.blind && !src.raw() {
+		if blob, err = src.parse(r.key); err != nil {
+			return r, err
 		}
+	}
+	if blob != nil {
 		if r.key, err = s.sealedBy(tx, c, src.access, r.key, blob); err != nil {
 			return r, err
 		}
@@ -109,12 +112,35 @@ func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src sou
 	if err := s.states.check(c.Operation, r.key); err != nil {
 		return r, err
 	}
-	if r.algorithm, err = suits(c, r.key, src.algorithm); err != nil || src.blind {
+	r.algorithm = orDefault(src.algorithm)
+	if err := suits(c, r.key, encryptDecrypt, r.algorithm); err != nil || src.blind {
+		return r, err
+	}
+	if blob == nil {
+		r.plaintext, err = s.openPrivately(ctx, tx, r.key, r.algorithm, src.ciphertext)
 		return r, err
 	}
 	r.materialID = hex.EncodeToString(blob.Material[:])
 	r.plaintext, err = s.open(ctx, tx, r.key, blob, src.context)
 	return r, err
+}
+
+// raw says whether the ciphertext is of an asymmetric key: nothing but what the
+// algorithm makes.
+func (src *source) raw() bool { return src.keyID != "" && orDefault(src.algorithm) != symmetricDefault }
+
+// parse reads a ciphertext that names its key. It answers nil for what is none
+// where the request names a key that makes no such ciphertexts: the algorithm is
+// what is wrong then.
+func (src *source) parse(named key) (*hsm.Blob, error) {
+	blob, err := hsm.ParseBlob(src.ciphertext)
+	switch {
+	case err == nil:
+		return blob, nil
+	case named.Key != nil && named.Spec != hsm.SymmetricDefault:
+		return nil, nil
+	}
+	return nil, invalidCiphertext()
 }
 
 // check refuses a request that cannot be decided without what it leaves out.
@@ -126,7 +152,7 @@ func (src *source) check() error {
 	if src.keyID == "" && src.blind {
 		return invalid("You must specify the KMS key when DryRunModifiers is IGNORE_CIPHERTEXT.")
 	}
-	return src.context.check()
+	return src.context.check(src.algorithm)
 }
 
 // sealedBy answers the key that a ciphertext names. Where the request names a

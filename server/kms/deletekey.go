@@ -55,6 +55,7 @@ func deleteChildren(tx *fsm.Txn, k *state.Key) error {
 	})
 	state.KeyTags.Delete(tx, id...)
 	state.KeyPolicies.Delete(tx, id...)
+	state.KeyUsages.Delete(tx, id...)
 	return err
 }
 

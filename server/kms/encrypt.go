@@ -40,15 +40,15 @@ func (s *Service) encrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *e
 	c.Record.Parameters = &useParameters{
 		KeyID: req.KeyID, EncryptionAlgorithm: orDefault(req.EncryptionAlgorithm), EncryptionContext: ec, DryRun: req.DryRun,
 	}
-	if err := ec.check(); err != nil {
+	if err := ec.check(req.EncryptionAlgorithm); err != nil {
 		return nil, err
 	}
 	k, err := s.keyFor(tx, c, access{action: c.Operation, context: ec, tokens: req.GrantTokens}, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
-	algorithm, err := suits(c, k, req.EncryptionAlgorithm)
-	if err != nil {
+	algorithm := orDefault(req.EncryptionAlgorithm)
+	if err := suits(c, k, encryptDecrypt, algorithm); err != nil {
 		return nil, err
 	}
 	if req.DryRun {
@@ -58,6 +58,6 @@ func (s *Service) encrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *e
 	if err != nil {
 		return nil, err
 	}
-	c.Record.Additional = &materialData{KeyMaterialID: k.MaterialID}
-	return &encryptResponse{CiphertextBlob: ciphertext, KeyID: k.arn, EncryptionAlgorithm: algorithm}, nil
+	s.recordMaterial(c, k, k.MaterialID)
+	return &encryptResponse{CiphertextBlob: ciphertext, KeyID: k.arn, EncryptionAlgorithm: algorithm}, mark(tx, c, k)
 }

@@ -1,6 +1,10 @@
 package kms
 
 import (
+	"errors"
+	"fmt"
+
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/call"
 )
 
@@ -49,6 +53,15 @@ func notAuthorized() error { return &call.Error{Code: "NotAuthorizedException", 
 // wrong with it: the blob, the encryption context, the material.
 func invalidCiphertext() error { return &call.Error{Code: "InvalidCiphertextException", Status: 400} }
 
+// invalidSignature refuses a signature that does not verify.
+func invalidSignature() error { return &call.Error{Code: "KMSInvalidSignatureException", Status: 400} }
+
+// invalidMAC refuses an HMAC that does not verify.
+func invalidMAC() error { return &call.Error{Code: "KMSInvalidMacException", Status: 400} }
+
+// invalidPublicKey refuses a peer's public key that is none, or on another curve.
+func invalidPublicKey() error { return &call.Error{Code: "ValidationException", Status: 400} }
+
 func incorrectKey() error {
 	return call.Errorf("IncorrectKeyException",
 		"The key ID in the request does not identify a CMK that can perform this operation.")
@@ -64,6 +77,15 @@ func foreignCiphertext() error {
 // wouldSucceed answers a call that only asks whether it would succeed.
 func wouldSucceed() error {
 	return call.Errorf("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+}
+
+// partitionFault is a failure of the partition while it did something. Of a key
+// that this node's partition cannot use at all, that is the answer.
+func partitionFault(doing string, err error) error {
+	if errors.Is(err, hsm.ErrUnsupported) {
+		return unsupported("The HSM partition cannot use the KMS key.")
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // damaged refuses a call whose key lacks a record that belongs to it. It is an

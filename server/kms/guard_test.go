@@ -82,6 +82,7 @@ func TestGuards(t *testing.T) {
 		{"list of rotations", "ListKeyRotations", keyOnly, "RotateKeyOnDemand", keyOnly, false},
 		{"schedule", "GetKeyRotationStatus", keyOnly, "EnableKeyRotation", keyOnly, false},
 		{"schedule", "EnableKeyRotation", keyOnly, "DisableKeyRotation", keyOnly, false},
+		{"last use of a key that goes", "GetKeyLastUsage", keyOnly, "ScheduleKeyDeletion", keyOnly, false},
 		{"refusal", "CancelKeyDeletion", keyOnly, "ScheduleKeyDeletion", keyOnly, false},
 
 		{"two creations", "CreateKey", nothing, "CreateKey", nothing, true},
@@ -95,6 +96,8 @@ func TestGuards(t *testing.T) {
 		{"creation and list", "CreateKey", nothing, "ListKeys", nothing, true},
 		{"another key's rotation", "Encrypt", plaintext, "RotateKeyOnDemand", otherOnly, true},
 		{"two rotations", "RotateKeyOnDemand", keyOnly, "RotateKeyOnDemand", otherOnly, true},
+		{"last use of a busy key", "GetKeyLastUsage", keyOnly, "Encrypt", plaintext, true},
+		{"use and its reader", "Encrypt", plaintext, "GetKeyLastUsage", keyOnly, true},
 		{"enabled already", "Encrypt", plaintext, "EnableKey", keyOnly, true},
 		{"tag that is not there", "ListResourceTags", keyOnly, "UntagResource",
 			func(_ *fixture, id, _ string) m { return m{"KeyId": id, "TagKeys": []string{"none"}} }, true},
@@ -138,8 +141,9 @@ func reencrypt(f *fixture, id, other string) m {
 	return m{"CiphertextBlob": f.encrypt(id, "x", nil), "DestinationKeyId": other}
 }
 
-// TestUseWritesNothing: a busy key must not conflict with itself.
-func TestUseWritesNothing(t *testing.T) {
+// TestUseWritesOneRecord: what a use writes is key-usage, on which nobody guards. A
+// busy key must not conflict with itself.
+func TestUseWritesOneRecord(t *testing.T) {
 	f := newFixture(t)
 	id, _ := f.create(m{})
 	revisions := func() (revs []fsm.Rev) {

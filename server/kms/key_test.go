@@ -83,7 +83,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 	f.refuse("CreateKey", m{"KeySpec": "SYMMETRIC_DEFAULT", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"},
 		"ValidationException: You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
 	for spec, usage := range map[string]string{
-		"RSA_2048": "SIGN_VERIFY", "ECC_NIST_P256": "KEY_AGREEMENT", "HMAC_224": "GENERATE_VERIFY_MAC", "SM2": "ENCRYPT_DECRYPT",
+		"RSA_2048": "SIGN_VERIFY", "ECC_NIST_P384": "KEY_AGREEMENT", "HMAC_224": "GENERATE_VERIFY_MAC", "SM2": "ENCRYPT_DECRYPT",
 		"ML_DSA_44": "SIGN_VERIFY", "ML_KEM_768": "ENCAPSULATE_DECAPSULATE", "ECC_NIST_EDWARDS25519": "SIGN_VERIFY",
 	} {
 		f.refuse("CreateKey", m{"KeySpec": spec, "KeyUsage": usage},
@@ -250,7 +250,8 @@ func TestStates(t *testing.T) {
 		"DeleteAlias": always, "DescribeKey": always, "DisableKey": toggle, "EnableKey": toggle, "Encrypt": use,
 		"EnableKeyRotation": schedule, "DisableKeyRotation": schedule, "GetKeyRotationStatus": always, "ListKeyRotations": always,
 		"RotateKeyOnDemand": {"", disabled, deletion, importing, ""},
-		"GenerateDataKey":   use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyPolicy": always, "ListAliases": always,
+		"GenerateDataKey":   use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyLastUsage": always, "GetKeyPolicy": always,
+		"GetPublicKey": use, "ListAliases": always,
 		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use,
 		"ScheduleKeyDeletion": change, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
 		"UpdateKeyDescription": change,
@@ -288,6 +289,9 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 	f.do("CreateAlias", m{"AliasName": "alias/of-other", "TargetKeyId": other})
 	request = m{"KeyId": id}
 	switch operation {
+	case "GetPublicKey":
+		id, arn = f.create(m{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})
+		return m{"KeyId": id}, arn
 	case "CreateAlias":
 		return m{"AliasName": "alias/new", "TargetKeyId": id}, arn
 	case "UpdateAlias":

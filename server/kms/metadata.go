@@ -21,6 +21,10 @@ type keyMetadata struct {
 	CustomerMasterKeySpec    hsm.KeySpec               `json:"CustomerMasterKeySpec"`
 	KeySpec                  hsm.KeySpec               `json:"KeySpec"`
 	EncryptionAlgorithms     []string                  `json:"EncryptionAlgorithms,omitempty"`
+	SigningAlgorithms        []string                  `json:"SigningAlgorithms,omitempty"`
+	MacAlgorithms            []string                  `json:"MacAlgorithms,omitempty"`
+	KeyAgreementAlgorithms   []string                  `json:"KeyAgreementAlgorithms,omitempty"`
+	EncapsulationAlgorithms  []string                  `json:"EncapsulationAlgorithms,omitempty"`
 	MultiRegion              bool                      `json:"MultiRegion"`
 	MultiRegionConfiguration *multiRegionConfiguration `json:"MultiRegionConfiguration,omitempty"`
 	CurrentKeyMaterialID     string                    `json:"CurrentKeyMaterialId,omitempty"`
@@ -52,8 +56,8 @@ func describe(k key) keyMetadata {
 		KeySpec:               k.Spec,
 		MultiRegion:           k.MultiRegion,
 	}
+	m.setAlgorithms(algorithms(k.Spec, k.Usage))
 	if k.Spec == hsm.SymmetricDefault {
-		m.EncryptionAlgorithms = []string{symmetricDefault}
 		m.CurrentKeyMaterialID = k.MaterialID // of symmetric encryption keys only
 	}
 	if k.MultiRegion {
@@ -66,41 +70,65 @@ func describe(k key) keyMetadata {
 	return m
 }
 
+// setAlgorithms sets the one list that keys of this usage have.
+func (m *keyMetadata) setAlgorithms(list []string) {
+	switch m.KeyUsage {
+	case encryptDecrypt:
+		m.EncryptionAlgorithms = list
+	case signVerify:
+		m.SigningAlgorithms = list
+	case generateVerifyMac:
+		m.MacAlgorithms = list
+	case keyAgreement:
+		m.KeyAgreementAlgorithms = list
+	case encapsulateDecapsulate:
+		m.EncapsulationAlgorithms = list
+	}
+}
+
 // recordedMetadata is KeyMetadata as CloudTrail records it of CreateKey.
 type recordedMetadata struct {
-	AWSAccountID          string      `json:"aWSAccountId"`
-	KeyID                 string      `json:"keyId"`
-	Arn                   string      `json:"arn"`
-	CreationDate          string      `json:"creationDate"`
-	Enabled               bool        `json:"enabled"`
-	Description           string      `json:"description"`
-	KeyUsage              string      `json:"keyUsage"`
-	KeyState              string      `json:"keyState"`
-	Origin                string      `json:"origin"`
-	KeyManager            string      `json:"keyManager"`
-	CustomerMasterKeySpec hsm.KeySpec `json:"customerMasterKeySpec"`
-	KeySpec               hsm.KeySpec `json:"keySpec"`
-	EncryptionAlgorithms  []string    `json:"encryptionAlgorithms,omitempty"`
-	MultiRegion           bool        `json:"multiRegion"`
-	CurrentKeyMaterialID  string      `json:"currentKeyMaterialId,omitempty"`
+	AWSAccountID            string      `json:"aWSAccountId"`
+	KeyID                   string      `json:"keyId"`
+	Arn                     string      `json:"arn"`
+	CreationDate            string      `json:"creationDate"`
+	Enabled                 bool        `json:"enabled"`
+	Description             string      `json:"description"`
+	KeyUsage                string      `json:"keyUsage"`
+	KeyState                string      `json:"keyState"`
+	Origin                  string      `json:"origin"`
+	KeyManager              string      `json:"keyManager"`
+	CustomerMasterKeySpec   hsm.KeySpec `json:"customerMasterKeySpec"`
+	KeySpec                 hsm.KeySpec `json:"keySpec"`
+	EncryptionAlgorithms    []string    `json:"encryptionAlgorithms,omitempty"`
+	SigningAlgorithms       []string    `json:"signingAlgorithms,omitempty"`
+	MacAlgorithms           []string    `json:"macAlgorithms,omitempty"`
+	KeyAgreementAlgorithms  []string    `json:"keyAgreementAlgorithms,omitempty"`
+	EncapsulationAlgorithms []string    `json:"encapsulationAlgorithms,omitempty"`
+	MultiRegion             bool        `json:"multiRegion"`
+	CurrentKeyMaterialID    string      `json:"currentKeyMaterialId,omitempty"`
 }
 
 func recorded(m keyMetadata) recordedMetadata {
 	return recordedMetadata{
-		AWSAccountID:          m.AWSAccountID,
-		KeyID:                 m.KeyID,
-		Arn:                   m.Arn,
-		CreationDate:          m.CreationDate.calendar(),
-		Enabled:               m.Enabled,
-		Description:           m.Description,
-		KeyUsage:              m.KeyUsage,
-		KeyState:              m.KeyState,
-		Origin:                m.Origin,
-		KeyManager:            m.KeyManager,
-		CustomerMasterKeySpec: m.CustomerMasterKeySpec,
-		KeySpec:               m.KeySpec,
-		EncryptionAlgorithms:  m.EncryptionAlgorithms,
-		MultiRegion:           m.MultiRegion,
-		CurrentKeyMaterialID:  m.CurrentKeyMaterialID,
+		AWSAccountID:            m.AWSAccountID,
+		KeyID:                   m.KeyID,
+		Arn:                     m.Arn,
+		CreationDate:            m.CreationDate.calendar(),
+		Enabled:                 m.Enabled,
+		Description:             m.Description,
+		KeyUsage:                m.KeyUsage,
+		KeyState:                m.KeyState,
+		Origin:                  m.Origin,
+		KeyManager:              m.KeyManager,
+		CustomerMasterKeySpec:   m.CustomerMasterKeySpec,
+		KeySpec:                 m.KeySpec,
+		EncryptionAlgorithms:    m.EncryptionAlgorithms,
+		SigningAlgorithms:       m.SigningAlgorithms,
+		MacAlgorithms:           m.MacAlgorithms,
+		KeyAgreementAlgorithms:  m.KeyAgreementAlgorithms,
+		EncapsulationAlgorithms: m.EncapsulationAlgorithms,
+		MultiRegion:             m.MultiRegion,
+		CurrentKeyMaterialID:    m.CurrentKeyMaterialID,
 	}
 }

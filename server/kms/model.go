@@ -97,6 +97,33 @@ func dataKeySpec() shape.String { return shape.String{Enum: []string{"AES_256", 
 
 func dryRunModifierType() shape.String { return shape.String{Enum: []string{ignoreCiphertext}} }
 
+func dataKeyPairSpec() shape.String {
+	return shape.String{Enum: []string{
+		"RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "SM2",
+		"ECC_NIST_EDWARDS25519", "ML_KEM_512", "ML_KEM_768", "ML_KEM_1024",
+	}}
+}
+
+func signingAlgorithmSpec() shape.String {
+	return shape.String{Enum: []string{
+		"RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_384", "RSASSA_PSS_SHA_512", "RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PKCS1_V1_5_SHA_384",
+		"RSASSA_PKCS1_V1_5_SHA_512", "ECDSA_SHA_256", "ECDSA_SHA_384", "ECDSA_SHA_512", "SM2DSA", "ML_DSA_SHAKE_256",
+		"ED25519_SHA_512", "ED25519_PH_SHA_512",
+	}}
+}
+
+func messageTypeType() shape.String { return shape.String{Enum: []string{raw, digest, externalMu}} }
+
+func macAlgorithmSpec() shape.String {
+	return shape.String{Enum: []string{"HMAC_SHA_224", "HMAC_SHA_256", "HMAC_SHA_384", "HMAC_SHA_512"}}
+}
+
+func keyAgreementAlgorithmSpec() shape.String { return shape.String{Enum: []string{ecdh}} }
+
+func encapsulationAlgorithmSpec() shape.String { return shape.String{Enum: []string{mlKEM}} }
+
+func publicKeyType() shape.Blob { return shape.Blob{Min: 1, Max: 8192} }
+
 func keyEncryptionMechanism() shape.String { return shape.String{Enum: []string{"RSAES_OAEP_SHA_256"}} }
 
 func attestationDocumentType() shape.Blob { return shape.Blob{Min: 1, Max: 262144} }
@@ -106,6 +133,13 @@ const (
 	symmetricDefault = "SYMMETRIC_DEFAULT"
 	ignoreCiphertext = "IGNORE_CIPHERTEXT"
 	allKeyMaterial   = "ALL_KEY_MATERIAL"
+
+	raw        = "RAW"
+	digest     = "DIGEST"
+	externalMu = "EXTERNAL_MU"
+
+	ecdh  = "ECDH"
+	mlKEM = "ML_KEM"
 
 	encryptDecrypt         = "ENCRYPT_DECRYPT"
 	signVerify             = "SIGN_VERIFY"

@@ -40,6 +40,9 @@ func requests() map[string]struct {
 		"GenerateDataKey":                 {generateDataKeyShape().Describe(), sdk.GenerateDataKeyInput{}},
 		"GenerateDataKeyWithoutPlaintext": {generateDataKeyWithoutPlaintextShape().Describe(), sdk.GenerateDataKeyWithoutPlaintextInput{}},
 		"GenerateRandom":                  {generateRandomShape().Describe(), sdk.GenerateRandomInput{}},
+		"GenerateMac":                     {generateMacShape().Describe(), sdk.GenerateMacInput{}},
+		"GetKeyLastUsage":                 {keyRequestShape().Describe(), sdk.GetKeyLastUsageInput{}},
+		"GetPublicKey":                    {describeKeyShape().Describe(), sdk.GetPublicKeyInput{}},
 		"GetKeyPolicy":                    {getKeyPolicyShape().Describe(), sdk.GetKeyPolicyInput{}},
 		"GetKeyRotationStatus":            {keyRequestShape().Describe(), sdk.GetKeyRotationStatusInput{}},
 		"ListAliases":                     {listAliasesShape().Describe(), sdk.ListAliasesInput{}},
@@ -55,6 +58,7 @@ func requests() map[string]struct {
 		"UntagResource":                   {untagResourceShape().Describe(), sdk.UntagResourceInput{}},
 		"UpdateAlias":                     {aliasTargetShape().Describe(), sdk.UpdateAliasInput{}},
 		"UpdateKeyDescription":            {updateKeyDescriptionShape().Describe(), sdk.UpdateKeyDescriptionInput{}},
+		"VerifyMac":                       {verifyMacShape().Describe(), sdk.VerifyMacInput{}},
 	}
 }
 
@@ -189,13 +193,16 @@ func TestRecordsEncodeThemselves(t *testing.T) {
 		p := useParameters{
 			KeyID: text.Draw(t, "keyId"), EncryptionAlgorithm: rapid.SampledFrom([]string{"", "A"}).Draw(t, "algorithm"),
 			KeySpec: rapid.SampledFrom([]string{"", "S"}).Draw(t, "keySpec"), NumberOfBytes: rapid.IntRange(0, 2).Draw(t, "bytes"),
+			KeyPairSpec: text.Draw(t, "keyPairSpec"), MessageType: text.Draw(t, "messageType"),
+			SigningAlgorithm: text.Draw(t, "signingAlgorithm"), MacAlgorithm: text.Draw(t, "macAlgorithm"),
+			KeyAgreementAlgorithm: text.Draw(t, "keyAgreementAlgorithm"), EncapsulationAlgorithm: text.Draw(t, "encapsulationAlgorithm"),
 			DryRun: rapid.Bool().Draw(t, "dryRun"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "pairs") {
 			p.EncryptionContext = append(p.EncryptionContext, shape.Pair{Key: text.Draw(t, "key"), Value: text.Draw(t, "value")})
 		}
 		compareEncodings(t, p.AppendJSON(nil), p)
-		data := materialData{KeyMaterialID: text.Draw(t, "id")}
+		data := materialData{KeyMaterialID: text.Draw(t, "id"), SoftwareAssisted: rapid.Bool().Draw(t, "assisted")}
 		compareEncodings(t, data.AppendJSON(nil), data)
 	})
 }

@@ -3,6 +3,7 @@ package kms
 import (
 	"strconv"
 
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/record"
 )
@@ -21,12 +22,18 @@ type keyElements struct {
 
 // useParameters are the requestParameters of operations that use a key.
 type useParameters struct {
-	KeyID               string            `json:"keyId,omitempty"`
-	EncryptionAlgorithm string            `json:"encryptionAlgorithm,omitempty"`
-	KeySpec             string            `json:"keySpec,omitempty"`
-	NumberOfBytes       int               `json:"numberOfBytes,omitempty"`
-	EncryptionContext   encryptionContext `json:"encryptionContext,omitempty"`
-	DryRun              bool              `json:"dryRun,omitempty"`
+	KeyID                  string            `json:"keyId,omitempty"`
+	EncryptionAlgorithm    string            `json:"encryptionAlgorithm,omitempty"`
+	KeySpec                string            `json:"keySpec,omitempty"`
+	NumberOfBytes          int               `json:"numberOfBytes,omitempty"`
+	KeyPairSpec            string            `json:"keyPairSpec,omitempty"`
+	EncryptionContext      encryptionContext `json:"encryptionContext,omitempty"`
+	MessageType            string            `json:"messageType,omitempty"`
+	SigningAlgorithm       string            `json:"signingAlgorithm,omitempty"`
+	MacAlgorithm           string            `json:"macAlgorithm,omitempty"`
+	KeyAgreementAlgorithm  string            `json:"keyAgreementAlgorithm,omitempty"`
+	EncapsulationAlgorithm string            `json:"encapsulationAlgorithm,omitempty"`
+	DryRun                 bool              `json:"dryRun,omitempty"`
 }
 
 // AppendJSON appends what encoding/json would.
@@ -39,14 +46,17 @@ func (p *useParameters) AppendJSON(b []byte) []byte {
 		o.name("numberOfBytes")
 		o.b = strconv.AppendInt(o.b, int64(p.NumberOfBytes), 10)
 	}
+	o.text("keyPairSpec", p.KeyPairSpec)
 	if len(p.EncryptionContext) > 0 {
 		o.name("encryptionContext")
 		o.b = p.EncryptionContext.AppendJSON(o.b)
 	}
-	if p.DryRun {
-		o.name("dryRun")
-		o.b = append(o.b, "true"...)
-	}
+	o.text("messageType", p.MessageType)
+	o.text("signingAlgorithm", p.SigningAlgorithm)
+	o.text("macAlgorithm", p.MacAlgorithm)
+	o.text("keyAgreementAlgorithm", p.KeyAgreementAlgorithm)
+	o.text("encapsulationAlgorithm", p.EncapsulationAlgorithm)
+	o.flag("dryRun", p.DryRun)
 	return append(o.b, '}')
 }
 
@@ -67,14 +77,38 @@ func (e encryptionContext) AppendJSON(b []byte) []byte {
 // MarshalJSON makes encoding/json agree with AppendJSON.
 func (e encryptionContext) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 
-// materialData is the additionalEventData of operations that use a key.
+// materialData is the additionalEventData of operations that make or use a key's
+// material.
 type materialData struct {
-	KeyMaterialID string `json:"keyMaterialId"`
+	KeyMaterialID string `json:"keyMaterialId,omitempty"` // of symmetric encryption keys only, as AWS has it
+	// SoftwareAssisted says that the partition only keeps the material, and that it
+	// was used in the node's memory. AWS has no such keys.
+	SoftwareAssisted bool `json:"softwareAssisted,omitempty"`
 }
 
 // AppendJSON appends what encoding/json would.
 func (m *materialData) AppendJSON(b []byte) []byte {
-	return append(record.AppendString(append(b, `{"keyMaterialId":`...), m.KeyMaterialID), '}')
+	o := object{b: append(b, '{')}
+	o.text("keyMaterialId", m.KeyMaterialID)
+	o.flag("softwareAssisted", m.SoftwareAssisted)
+	return append(o.b, '}')
+}
+
+// recordMaterial records which material of a key was used, and where.
+func (s *Service) recordMaterial(c *call.Call, k key, id string) {
+	data := materialData{KeyMaterialID: shownMaterial(k, id), SoftwareAssisted: s.cfg.HSM.Info().Assists(k.Spec)}
+	if data != (materialData{}) {
+		c.Record.Additional = &data
+	}
+}
+
+// shownMaterial is a material's id as answers and records have it: with symmetric
+// encryption keys only.
+func shownMaterial(k key, id string) string {
+	if k.Spec == hsm.SymmetricDefault {
+		return id
+	}
+	return ""
 }
 
 // object appends a JSON object member by member.
@@ -96,6 +130,14 @@ func (o *object) text(name, value string) {
 	if value != "" {
 		o.name(name)
 		o.b = record.AppendString(o.b, value)
+	}
+}
+
+// flag appends a member, unless it is false.
+func (o *object) flag(name string, value bool) {
+	if value {
+		o.name(name)
+		o.b = append(o.b, "true"...)
 	}
 }
 

@@ -2,9 +2,11 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/shape"
 )
@@ -46,8 +48,8 @@ type reEncryptResponse struct {
 	KeyID                          string `json:"KeyId"`
 	SourceEncryptionAlgorithm      string
 	DestinationEncryptionAlgorithm string
-	SourceKeyMaterialID            string `json:"SourceKeyMaterialId"`
-	DestinationKeyMaterialID       string `json:"DestinationKeyMaterialId"`
+	SourceKeyMaterialID            string `json:"SourceKeyMaterialId,omitempty"`
+	DestinationKeyMaterialID       string `json:"DestinationKeyMaterialId,omitempty"`
 }
 
 type reEncryptParameters struct {
@@ -62,8 +64,9 @@ type reEncryptParameters struct {
 
 // reEncryptData is the additionalEventData of ReEncrypt.
 type reEncryptData struct {
-	SourceKeyMaterialID      string `json:"sourceKeyMaterialId"`
-	DestinationKeyMaterialID string `json:"destinationKeyMaterialId"`
+	SourceKeyMaterialID      string `json:"sourceKeyMaterialId,omitempty"`
+	DestinationKeyMaterialID string `json:"destinationKeyMaterialId,omitempty"`
+	SoftwareAssisted         bool   `json:"softwareAssisted,omitempty"` // materialData's, of either key
 }
 
 // reEncrypt needs kms:ReEncryptFrom of the source key and kms:ReEncryptTo of the
@@ -71,7 +74,7 @@ type reEncryptData struct {
 func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *reEncryptRequest) (*reEncryptResponse, error) {
 	ec := encryptionContext(req.DestinationEncryptionContext)
 	c.Record.Parameters = req.recorded()
-	if err := ec.check(); err != nil {
+	if err := ec.check(req.DestinationEncryptionAlgorithm); err != nil {
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
@@ -87,8 +90,8 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
-	algorithm, err := suits(c, to, req.DestinationEncryptionAlgorithm)
-	if err != nil {
+	algorithm := orDefault(req.DestinationEncryptionAlgorithm)
+	if err := suits(c, to, encryptDecrypt, algorithm); err != nil {
 		return nil, err
 	}
 	if req.DryRun {
@@ -98,12 +101,25 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
-	c.Record.Additional = &reEncryptData{SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: to.MaterialID}
+	s.recordMaterials(c, from, to)
 	return &reEncryptResponse{
 		CiphertextBlob: ciphertext, SourceKeyID: from.arn, KeyID: to.arn,
 		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: algorithm,
-		SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: to.MaterialID,
-	}, nil
+		SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: shownMaterial(to, to.MaterialID),
+	}, errors.Join(mark(tx, c, from.key), mark(tx, c, to))
+}
+
+// recordMaterials is recordMaterial of both keys. Of an asymmetric destination no
+// material is used, only the public key.
+func (s *Service) recordMaterials(c *call.Call, from revealed, to key) {
+	info := s.cfg.HSM.Info()
+	data := reEncryptData{
+		SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: shownMaterial(to, to.MaterialID),
+		SoftwareAssisted: info.Assists(from.Spec) || to.Spec == hsm.SymmetricDefault && info.Assists(to.Spec),
+	}
+	if data != (reEncryptData{}) {
+		c.Record.Additional = &data
+	}
 }
 
 func (q *reEncryptRequest) recorded() *reEncryptParameters {

@@ -73,8 +73,11 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("GenerateDataKeyWithoutPlaintext", reads, generateDataKeyWithoutPlaintextShape().Decode,
 			s.generateDataKeyWithoutPlaintext),
 		call.Bind("GenerateRandom", reads, generateRandomShape().Decode, s.generateRandom),
+		call.Bind("GenerateMac", reads, generateMacShape().Decode, s.generateMac),
+		call.Bind("GetKeyLastUsage", reads, keyRequestShape().Decode, s.getKeyLastUsage),
 		call.Bind("GetKeyPolicy", reads, getKeyPolicyShape().Decode, s.getKeyPolicy),
 		call.Bind("GetKeyRotationStatus", reads, keyRequestShape().Decode, s.getKeyRotationStatus),
+		call.Bind("GetPublicKey", reads, describeKeyShape().Decode, s.getPublicKey),
 		call.Bind("ListAliases", reads, listAliasesShape().Decode, s.listAliases),
 		call.Bind("ListKeyPolicies", reads, listShape().Decode, s.listKeyPolicies),
 		call.Bind("ListKeyRotations", reads, listKeyRotationsShape().Decode, s.listKeyRotations),
@@ -88,6 +91,7 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("UntagResource", writes, untagResourceShape().Decode, s.untagResource),
 		call.Bind("UpdateAlias", writes, aliasTargetShape().Decode, s.updateAlias),
 		call.Bind("UpdateKeyDescription", writes, updateKeyDescriptionShape().Decode, s.updateKeyDescription),
+		call.Bind("VerifyMac", reads, verifyMacShape().Decode, s.verifyMac),
 	}
 }
 

@@ -46,8 +46,11 @@ func newStateTable() stateTable {
 		"Encrypt":                         use,
 		"GenerateDataKey":                 use,
 		"GenerateDataKeyWithoutPlaintext": use,
+		"GenerateMac":                     use,
+		"GetKeyLastUsage":                 always,
 		"GetKeyPolicy":                    always,
 		"GetKeyRotationStatus":            always,
+		"GetPublicKey":                    use,
 		"ListAliases":                     always,
 		"ListKeyPolicies":                 always,
 		"ListKeyRotations":                always,
@@ -60,6 +63,7 @@ func newStateTable() stateTable {
 		"UntagResource":                   change,
 		"UpdateAlias":                     change, // of the new target
 		"UpdateKeyDescription":            change,
+		"VerifyMac":                       use,
 	}
 }
 
