@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -82,6 +83,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 		"ValidationException: KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT")
 	f.refuse("CreateKey", m{"KeySpec": "SYMMETRIC_DEFAULT", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"},
 		"ValidationException: You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
+	f.hsm.Specs = []hsm.KeySpec{hsm.SymmetricDefault, hsm.ECCNistP256}
 	for spec, usage := range map[string]string{
 		"RSA_2048": "SIGN_VERIFY", "ECC_NIST_P384": "KEY_AGREEMENT", "HMAC_224": "GENERATE_VERIFY_MAC", "SM2": "ENCRYPT_DECRYPT",
 		"ML_DSA_44": "SIGN_VERIFY", "ML_KEM_768": "ENCAPSULATE_DECAPSULATE", "ECC_NIST_EDWARDS25519": "SIGN_VERIFY",

@@ -4,21 +4,21 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"fmt"
 	"testing"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 // HSM is a partition in a test's memory, with a domain key of its own: what the
 // services ask of one. Its blobs open in no other partition. It is safe for
-// concurrent use. Fail, where set, is asked before each call.
+// concurrent use. Fail, where set, is asked before each call. Specs are
+// the key specs that it makes, at first all.
 type HSM struct {
 	Fail   func() error
+	Specs  []hsm.KeySpec
 	domain cipher.AEAD
 }
 
@@ -31,7 +31,7 @@ func NewHSM(t testing.TB) *HSM {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &HSM{domain: aead}
+	return &HSM{Specs: algorithm.Specs(), domain: aead}
 }
 
 func gcm(key []byte) (cipher.AEAD, error) {
@@ -52,7 +52,7 @@ func (h *HSM) fail() error {
 // Info describes the partition.
 func (h *HSM) Info() hsm.Info {
 	return hsm.Info{
-		Kind: "test", Label: "test", Specs: []hsm.KeySpec{hsm.SymmetricDefault, hsm.ECCNistP256}, Derivation: hsm.DerivationXAES,
+		Kind: "test", Label: "test", Specs: h.Specs, Derivation: hsm.DerivationXAES,
 	}
 }
 
@@ -65,37 +65,28 @@ func (h *HSM) Random(_ context.Context, b []byte) error {
 	return err
 }
 
-// GenerateKey implements hsm.Keys.
+// GenerateKey implements hsm.Maker.
 func (h *HSM) GenerateKey(_ context.Context, g hsm.Generation, spec hsm.KeySpec) (hsm.WrappedKey, error) {
 	if err := h.fail(); err != nil {
 		return hsm.WrappedKey{}, err
 	}
-	key := hsm.WrappedKey{Generation: g, Spec: spec}
-	raw := make([]byte, 32)
-	switch spec {
-	case hsm.SymmetricDefault:
-		rand.Read(raw)
-	case hsm.ECCNistP256:
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return key, err
-		}
-		if raw, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
-			return key, err
-		}
-		if key.Public, err = x509.MarshalPKIXPublicKey(&private.PublicKey); err != nil {
-			return key, err
-		}
-	default:
-		return key, fmt.Errorf("%w: %s", hsm.ErrUnsupported, spec)
+	if !h.Info().Can(spec) {
+		return hsm.WrappedKey{}, fmt.Errorf("key spec %s: %w", spec, hsm.ErrUnsupported)
 	}
-	key.Wrapped = seal(h.domain, raw, []byte(spec))
-	return key, nil
+	raw, public, err := algorithm.Generate(spec)
+	if err != nil {
+		return hsm.WrappedKey{}, err
+	}
+	return h.wrap(g, spec, raw, public), nil
 }
 
-// Encrypt implements hsm.Keys.
+func (h *HSM) wrap(g hsm.Generation, spec hsm.KeySpec, raw, public []byte) hsm.WrappedKey {
+	return hsm.WrappedKey{Generation: g, Spec: spec, Public: public, Wrapped: seal(h.domain, raw, []byte(spec))}
+}
+
+// Encrypt implements hsm.Symmetric.
 func (h *HSM) Encrypt(_ context.Context, key hsm.WrappedKey, plaintext, aad []byte) (hsm.Sealed, error) {
-	aead, err := h.unwrap(key)
+	aead, err := h.aead(key)
 	if err != nil {
 		return hsm.Sealed{}, err
 	}
@@ -105,9 +96,9 @@ func (h *HSM) Encrypt(_ context.Context, key hsm.WrappedKey, plaintext, aad []by
 	return sealed, nil
 }
 
-// Decrypt implements hsm.Keys.
+// Decrypt implements hsm.Symmetric.
 func (h *HSM) Decrypt(_ context.Context, key hsm.WrappedKey, sealed hsm.Sealed, aad []byte) ([]byte, error) {
-	aead, err := h.unwrap(key)
+	aead, err := h.aead(key)
 	if err != nil {
 		return nil, err
 	}
@@ -118,34 +109,28 @@ func (h *HSM) Decrypt(_ context.Context, key hsm.WrappedKey, sealed hsm.Sealed, 
 	return plaintext, nil
 }
 
-// Sign implements hsm.Keys.
-func (h *HSM) Sign(_ context.Context, key hsm.WrappedKey, alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
-	if err := h.fail(); err != nil {
+// aead opens a key that encrypts.
+func (h *HSM) aead(key hsm.WrappedKey) (cipher.AEAD, error) {
+	if key.Spec != hsm.SymmetricDefault {
+		return nil, fmt.Errorf("encrypting with key spec %s: %w", key.Spec, hsm.ErrUnsupported)
+	}
+	raw, err := h.unwrap(key)
+	if err != nil {
 		return nil, err
-	}
-	if alg != hsm.ECDSASHA256 {
-		return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, alg)
-	}
-	raw, err := open(h.domain, key.Wrapped, []byte(key.Spec))
-	if err != nil {
-		return nil, hsm.ErrInvalidKey
-	}
-	private, err := x509.ParsePKCS8PrivateKey(raw)
-	if err != nil {
-		return nil, hsm.ErrInvalidKey
-	}
-	return ecdsa.SignASN1(rand.Reader, private.(*ecdsa.PrivateKey), digest)
-}
-
-func (h *HSM) unwrap(key hsm.WrappedKey) (cipher.AEAD, error) {
-	if err := h.fail(); err != nil {
-		return nil, err
-	}
-	raw, err := open(h.domain, key.Wrapped, []byte(key.Spec))
-	if err != nil {
-		return nil, hsm.ErrInvalidKey
 	}
 	return gcm(raw)
+}
+
+// unwrap answers the material of a key.
+func (h *HSM) unwrap(key hsm.WrappedKey) ([]byte, error) {
+	if err := h.fail(); err != nil {
+		return nil, err
+	}
+	raw, err := open(h.domain, key.Wrapped, []byte(key.Spec))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", hsm.ErrInvalidKey, err)
+	}
+	return raw, nil
 }
 
 func seal(aead cipher.AEAD, plaintext, aad []byte) []byte {
@@ -159,29 +144,4 @@ func open(aead cipher.AEAD, sealed, aad []byte) ([]byte, error) {
 		return nil, hsm.ErrInvalidKey
 	}
 	return aead.Open(nil, sealed[:hsm.NonceSize], sealed[hsm.NonceSize:], aad)
-}
-
-// ImportKey implements hsm.Keys.
-func (h *HSM) ImportKey(_ context.Context, _ hsm.Generation, spec hsm.KeySpec, _ hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
-	return hsm.WrappedKey{}, hsm.Fingerprint{}, fmt.Errorf("%w: %s", hsm.ErrUnsupported, spec)
-}
-
-// MAC implements hsm.Keys.
-func (h *HSM) MAC(_ context.Context, key hsm.WrappedKey, _ hsm.MACAlgorithm, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
-}
-
-// Open implements hsm.Keys.
-func (h *HSM) Open(_ context.Context, key hsm.WrappedKey, _ hsm.EncryptionAlgorithm, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
-}
-
-// Agree implements hsm.Keys.
-func (h *HSM) Agree(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
-}
-
-// Decapsulate implements hsm.Keys.
-func (h *HSM) Decapsulate(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: %s", hsm.ErrUnsupported, key.Spec)
 }
