@@ -107,6 +107,27 @@ func code(err error) uint {
 	return p11.CKR_OK
 }
 
+// function answers the PKCS#11 function that failed, "" where none did.
+func function(err error) string {
+	var failed *hsm.Error
+	if errors.As(err, &failed) {
+		return failed.Op
+	}
+	return ""
+}
+
+const beginDecryption = "C_DecryptInit"
+
+// refusesMechanism says whether a C_DecryptInit failed for its mechanism or
+// parameter. SoftHSM 2.6.1 has CKR_ARGUMENTS_BAD for OAEP with SHA-256.
+func refusesMechanism(err error) bool {
+	if function(err) != beginDecryption {
+		return false
+	}
+	c := code(err)
+	return c == p11.CKR_ARGUMENTS_BAD || c == p11.CKR_MECHANISM_INVALID || c == p11.CKR_MECHANISM_PARAM_INVALID
+}
+
 func classify(err error) class {
 	switch {
 	case errors.Is(err, errLost):
@@ -142,6 +163,9 @@ const (
 // key wrapping that does not authenticate, and CKR_FUNCTION_FAILED for PKCS#8
 // that does not parse.
 func judge(err error) verdict {
+	if function(err) == beginDecryption {
+		return device // it has not seen the data yet
+	}
 	switch code(err) {
 	case p11.CKR_ENCRYPTED_DATA_INVALID, p11.CKR_ENCRYPTED_DATA_LEN_RANGE, aeadDecryptFailed,
 		p11.CKR_DATA_INVALID, p11.CKR_DATA_LEN_RANGE, p11.CKR_SIGNATURE_INVALID, p11.CKR_SIGNATURE_LEN_RANGE,

@@ -41,20 +41,25 @@ type objectCalls interface {
 	Find(s sessionHandle, template []attribute) ([]objectHandle, error)
 	// Attribute answers nil for an attribute that the object lacks or hides.
 	Attribute(s sessionHandle, o objectHandle, kind uint) ([]byte, error)
+	// Value answers CKA_VALUE of a key that may be read, in memory that the caller
+	// wipes and that no copy is left of.
+	Value(s sessionHandle, o objectHandle) ([]byte, error)
+	// Create leaves no copy of the template's values.
 	Create(s sessionHandle, template []attribute) (objectHandle, error)
 	Destroy(s sessionHandle, o objectHandle) error
 }
 
-// keyCalls take a mechanism by its number; CKM_RSA_PKCS_OAEP means SHA-1 and
-// MGF1 with SHA-1, without a label.
 type keyCalls interface {
+	// GenerateKey and GenerateKeyPair take mechanisms without parameters.
 	GenerateKey(s sessionHandle, mechanism uint, template []attribute) (objectHandle, error)
 	GenerateKeyPair(s sessionHandle, mechanism uint, public, private []attribute) (pub, priv objectHandle, err error)
-	Wrap(s sessionHandle, mechanism uint, kek, key objectHandle) ([]byte, error)
+	Wrap(s sessionHandle, m mechanism, kek, key objectHandle) ([]byte, error)
 	// Unwrap is not called with an empty wrapped.
-	Unwrap(s sessionHandle, mechanism uint, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error)
+	Unwrap(s sessionHandle, m mechanism, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error)
 	// Derive is CKM_AES_ECB_ENCRYPT_DATA.
 	Derive(s sessionHandle, base objectHandle, data []byte, template []attribute) (objectHandle, error)
+	// DeriveECDH is CKM_ECDH1_DERIVE without a KDF; point is an uncompressed one.
+	DeriveECDH(s sessionHandle, base objectHandle, point []byte, template []attribute) (objectHandle, error)
 }
 
 type messageCalls interface {
@@ -64,14 +69,26 @@ type messageCalls interface {
 	// the ciphertext. Nonces have 12 bytes. They keep none of their arguments.
 	SealGCM(s sessionHandle, key objectHandle, nonce, plaintext, aad []byte) ([]byte, error)
 	OpenGCM(s sessionHandle, key objectHandle, nonce, ciphertext, aad []byte) ([]byte, error)
-	// SignECDSA is CKM_ECDSA: r ‖ s.
-	SignECDSA(s sessionHandle, key objectHandle, digest []byte) ([]byte, error)
+	// Sign signs data of some KiB at most, Decrypt decrypts as many. They keep
+	// none of their arguments.
+	Sign(s sessionHandle, m mechanism, key objectHandle, data []byte) ([]byte, error)
+	Decrypt(s sessionHandle, m mechanism, key objectHandle, ciphertext []byte) ([]byte, error)
 }
 
 type (
 	sessionHandle uint
 	objectHandle  uint
 )
+
+// mechanism is a CK_MECHANISM.
+type mechanism struct {
+	number uint
+	// hash is the hash (CKM_SHA…) of CKM_RSA_PKCS_OAEP, whose label is empty, and
+	// of CKM_RSA_PKCS_PSS, whose salt is as long as it. MGF1 has the same hash.
+	hash uint
+	// prehash makes CKM_EDDSA Ed25519ph (CK_EDDSA_PARAMS, PKCS #11 v3.0 §2.3.5).
+	prehash bool
+}
 
 // attribute is a CK_ATTRIBUTE; its value is a bool, uint, string or []byte.
 type attribute struct {

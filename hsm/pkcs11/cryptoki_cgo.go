@@ -135,32 +135,27 @@ func (l *library) Attribute(s sessionHandle, o objectHandle, kind uint) ([]byte,
 	return a[0].Value, nil
 }
 
-func (l *library) Create(s sessionHandle, template []attribute) (objectHandle, error) {
-	o, err := l.ctx.CreateObject(p11.SessionHandle(s), convert(template))
-	return objectHandle(o), wrapError("C_CreateObject", err)
-}
-
 func (l *library) Destroy(s sessionHandle, o objectHandle) error {
 	return wrapError("C_DestroyObject", l.ctx.DestroyObject(p11.SessionHandle(s), p11.ObjectHandle(o)))
 }
 
 func (l *library) GenerateKey(s sessionHandle, mechanism uint, template []attribute) (objectHandle, error) {
-	o, err := l.ctx.GenerateKey(p11.SessionHandle(s), plain(mechanism), convert(template))
+	o, err := l.ctx.GenerateKey(p11.SessionHandle(s), bare(mechanism), convert(template))
 	return objectHandle(o), wrapError("C_GenerateKey", err)
 }
 
 func (l *library) GenerateKeyPair(s sessionHandle, mechanism uint, public, private []attribute) (pub, priv objectHandle, err error) {
-	a, b, err := l.ctx.GenerateKeyPair(p11.SessionHandle(s), plain(mechanism), convert(public), convert(private))
+	a, b, err := l.ctx.GenerateKeyPair(p11.SessionHandle(s), bare(mechanism), convert(public), convert(private))
 	return objectHandle(a), objectHandle(b), wrapError("C_GenerateKeyPair", err)
 }
 
-func (l *library) Wrap(s sessionHandle, mechanism uint, kek, key objectHandle) ([]byte, error) {
-	b, err := l.ctx.WrapKey(p11.SessionHandle(s), plain(mechanism), p11.ObjectHandle(kek), p11.ObjectHandle(key))
+func (l *library) Wrap(s sessionHandle, m mechanism, kek, key objectHandle) ([]byte, error) {
+	b, err := l.ctx.WrapKey(p11.SessionHandle(s), wrapping(m), p11.ObjectHandle(kek), p11.ObjectHandle(key))
 	return b, wrapError("C_WrapKey", err)
 }
 
-func (l *library) Unwrap(s sessionHandle, mechanism uint, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error) {
-	o, err := l.ctx.UnwrapKey(p11.SessionHandle(s), plain(mechanism), p11.ObjectHandle(kek), wrapped, convert(template))
+func (l *library) Unwrap(s sessionHandle, m mechanism, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error) {
+	o, err := l.ctx.UnwrapKey(p11.SessionHandle(s), wrapping(m), p11.ObjectHandle(kek), wrapped, convert(template))
 	return objectHandle(o), wrapError("C_UnwrapKey", err)
 }
 
@@ -179,22 +174,23 @@ func (l *library) Derive(s sessionHandle, base objectHandle, data []byte, templa
 	return objectHandle(o), wrapError("C_DeriveKey", err)
 }
 
-func (l *library) SignECDSA(s sessionHandle, key objectHandle, digest []byte) ([]byte, error) {
-	session := p11.SessionHandle(s)
-	if err := l.ctx.SignInit(session, plain(p11.CKM_ECDSA), p11.ObjectHandle(key)); err != nil {
-		return nil, wrapError("C_SignInit", err)
-	}
-	signature, err := l.ctx.Sign(session, digest)
-	return signature, wrapError("C_Sign", err)
+func (l *library) DeriveECDH(s sessionHandle, base objectHandle, point []byte, template []attribute) (objectHandle, error) {
+	parameters := p11.NewECDH1DeriveParams(p11.CKD_NULL, nil, point)
+	mechanism := []*p11.Mechanism{p11.NewMechanism(p11.CKM_ECDH1_DERIVE, parameters)}
+	o, err := l.ctx.DeriveKey(p11.SessionHandle(s), mechanism, p11.ObjectHandle(base), convert(template))
+	return objectHandle(o), wrapError("C_DeriveKey", err)
 }
 
-// plain is a mechanism without parameters, or OAEP with its own.
-func plain(mechanism uint) []*p11.Mechanism {
-	if mechanism == p11.CKM_RSA_PKCS_OAEP {
-		parameters := p11.NewOAEPParams(p11.CKM_SHA_1, p11.CKG_MGF1_SHA1, p11.CKZ_DATA_SPECIFIED, nil)
-		return []*p11.Mechanism{p11.NewMechanism(mechanism, parameters)}
+// bare is a mechanism without parameters.
+func bare(number uint) []*p11.Mechanism { return []*p11.Mechanism{p11.NewMechanism(number, nil)} }
+
+// wrapping is a mechanism that wraps keys: OAEP, or one without parameters.
+func wrapping(m mechanism) []*p11.Mechanism {
+	if m.number != p11.CKM_RSA_PKCS_OAEP {
+		return bare(m.number)
 	}
-	return []*p11.Mechanism{p11.NewMechanism(mechanism, nil)}
+	parameters := p11.NewOAEPParams(m.hash, maskOf(m.hash), p11.CKZ_DATA_SPECIFIED, nil)
+	return []*p11.Mechanism{p11.NewMechanism(m.number, parameters)}
 }
 
 func convert(template []attribute) []*p11.Attribute {

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -16,6 +17,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/kwp"
 )
 
@@ -25,8 +27,9 @@ type fakeObject struct {
 	owner    sessionHandle // 0 for a token object
 	template []attribute
 	secret   []byte
-	ec       *ecdsa.PrivateKey // of both halves of a pair
-	rsa      *rsa.PrivateKey   // likewise
+	ec       *ecdsa.PrivateKey  // of both halves of a pair
+	rsa      *rsa.PrivateKey    // likewise
+	ed       ed25519.PrivateKey // likewise
 	public   *rsa.PublicKey
 }
 
@@ -53,16 +56,12 @@ func (o *fakeObject) matches(template []attribute) bool {
 
 func (o *fakeObject) read(kind uint) []byte {
 	switch {
-	case kind == p11.CKA_EC_POINT && o.ec != nil:
-		point, err := o.ec.PublicKey.Bytes()
-		if err != nil {
-			panic(err)
-		}
-		point, err = asn1.Marshal(point)
-		if err != nil {
-			panic(err)
-		}
-		return point
+	case kind == p11.CKA_EC_POINT && o.ec != nil && o.attribute(p11.CKA_CLASS) == uint(p11.CKO_PUBLIC_KEY):
+		return octets(point(o.ec))
+	case kind == p11.CKA_EC_POINT && o.ed != nil:
+		return octets(o.ed.Public().(ed25519.PublicKey))
+	case kind == p11.CKA_EC_PARAMS && o.ec != nil:
+		return oidOf(o.ec.Curve)
 	case kind == p11.CKA_MODULUS && o.public != nil:
 		return o.public.N.Bytes()
 	case kind == p11.CKA_PUBLIC_EXPONENT && o.public != nil:
@@ -73,6 +72,47 @@ func (o *fakeObject) read(kind uint) []byte {
 		return []byte(v)
 	case []byte:
 		return v
+	}
+	return nil
+}
+
+func point(key *ecdsa.PrivateKey) []byte {
+	p, err := key.PublicKey.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func octets(b []byte) []byte {
+	der, err := asn1.Marshal(b)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+// curves are the fake's: it has no secp256k1.
+func curves() map[hsm.KeySpec]elliptic.Curve {
+	return map[hsm.KeySpec]elliptic.Curve{
+		hsm.ECCNistP256: elliptic.P256(), hsm.ECCNistP384: elliptic.P384(), hsm.ECCNistP521: elliptic.P521(),
+	}
+}
+
+func oidOf(curve elliptic.Curve) []byte {
+	for spec, c := range curves() {
+		if c == curve {
+			return recipeOf(spec).parameter
+		}
+	}
+	return nil
+}
+
+func curveOf(oid any) elliptic.Curve {
+	for spec, c := range curves() {
+		if b, ok := oid.([]byte); ok && bytes.Equal(b, recipeOf(spec).parameter) {
+			return c
+		}
 	}
 	return nil
 }
@@ -141,7 +181,9 @@ func (f *fake) Create(s sessionHandle, template []attribute) (objectHandle, erro
 
 func (f *fake) GenerateKey(s sessionHandle, _ uint, template []attribute) (objectHandle, error) {
 	return f.making("C_GenerateKey", s, template, func(*fakeSession) (*fakeObject, error) {
-		return &fakeObject{secret: random(32)}, nil
+		o := &fakeObject{template: template}
+		o.secret = random(int(o.attribute(p11.CKA_VALUE_LEN).(uint)))
+		return o, nil
 	})
 }
 
@@ -150,27 +192,75 @@ func (f *fake) GenerateKeyPair(s sessionHandle, mechanism uint, public, private 
 		if !session.token.loggedIn {
 			return failure("C_GenerateKeyPair", p11.CKR_USER_NOT_LOGGED_IN)
 		}
-		var pair fakeObject
-		var err error
-		if mechanism == p11.CKM_EC_KEY_PAIR_GEN {
-			pair.ec, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		} else if pair.rsa = f.rsa; pair.rsa == nil {
-			pair.rsa, err = rsa.GenerateKey(rand.Reader, 3072)
-		}
+		pair, err := f.pair(mechanism, &fakeObject{template: public})
 		if err != nil {
 			return err
 		}
-		if pair.rsa != nil {
-			pair.public = &pair.rsa.PublicKey
-		}
-		other := pair
-		pub, priv = f.add(s, session, &pair, public), f.add(s, session, &other, private)
+		other := *pair
+		pub, priv = f.add(s, session, pair, public), f.add(s, session, &other, private)
 		return nil
 	})
 	return pub, priv, err
 }
 
-func (f *fake) Wrap(s sessionHandle, mechanism uint, kek, key objectHandle) (wrapped []byte, err error) {
+// pair makes a key pair as a template says.
+func (f *fake) pair(mechanism uint, like *fakeObject) (*fakeObject, error) {
+	var pair fakeObject
+	var err error
+	switch mechanism {
+	case p11.CKM_EC_KEY_PAIR_GEN:
+		curve := curveOf(like.attribute(p11.CKA_EC_PARAMS))
+		if curve == nil {
+			return nil, failure("C_GenerateKeyPair", p11.CKR_CURVE_NOT_SUPPORTED)
+		}
+		pair.ec, err = ecdsa.GenerateKey(curve, rand.Reader)
+	case edwardsKeyPairGen:
+		_, pair.ed, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		bits := int(like.attribute(p11.CKA_MODULUS_BITS).(uint))
+		if f.rsa[bits] == nil {
+			f.rsa[bits], err = rsa.GenerateKey(rand.Reader, bits)
+		}
+		if pair.rsa = f.rsa[bits]; err == nil {
+			pair.public = &pair.rsa.PublicKey
+		}
+	}
+	return &pair, err
+}
+
+// private answers the private key of an object, nil of a secret one.
+func (o *fakeObject) private() any {
+	switch {
+	case o.ec != nil:
+		return o.ec
+	case o.rsa != nil:
+		return o.rsa
+	case o.ed != nil:
+		return o.ed
+	default:
+		return nil
+	}
+}
+
+// setPrivate takes PKCS#8 in, which must be of the template's type.
+func (o *fakeObject) setPrivate(raw []byte) bool {
+	parsed, err := x509.ParsePKCS8PrivateKey(raw)
+	if err != nil {
+		return false
+	}
+	var keyType uint
+	switch key := parsed.(type) {
+	case *ecdsa.PrivateKey:
+		o.ec, keyType = key, p11.CKK_EC
+	case *rsa.PrivateKey:
+		o.rsa, o.public, keyType = key, &key.PublicKey, p11.CKK_RSA
+	case ed25519.PrivateKey:
+		o.ed, keyType = key, keyTypeEdwards
+	}
+	return o.attribute(p11.CKA_KEY_TYPE) == keyType
+}
+
+func (f *fake) Wrap(s sessionHandle, m mechanism, kek, key objectHandle) (wrapped []byte, err error) {
 	err = f.do("C_WrapKey", s, func(session *fakeSession) error {
 		by, err := f.use("C_WrapKey", session, kek, p11.CKA_WRAP)
 		if err != nil {
@@ -180,17 +270,20 @@ func (f *fake) Wrap(s sessionHandle, mechanism uint, kek, key objectHandle) (wra
 		if err != nil {
 			return err
 		}
+		if o.ed != nil && f.vague {
+			return failure("C_WrapKey", p11.CKR_KEY_NOT_WRAPPABLE)
+		}
 		raw := o.secret
-		if o.ec != nil {
-			if raw, err = x509.MarshalPKCS8PrivateKey(o.ec); err != nil {
+		if key := o.private(); key != nil {
+			if raw, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
 				return err
 			}
 		}
-		if mechanism == p11.CKM_RSA_PKCS_OAEP {
+		if m.number == p11.CKM_RSA_PKCS_OAEP {
 			wrapped, err = rsa.EncryptOAEP(sha1.New(), rand.Reader, by.public, raw, nil)
 			return err
 		}
-		if mechanism == p11.CKM_AES_KEY_WRAP_PAD && f.wrongPad {
+		if m.number == p11.CKM_AES_KEY_WRAP_PAD && f.wrongPad {
 			wrapped = make([]byte, 48)
 			return nil
 		}
@@ -198,6 +291,14 @@ func (f *fake) Wrap(s sessionHandle, mechanism uint, kek, key objectHandle) (wra
 		return err
 	})
 	return wrapped, err
+}
+
+// softens leaves padding on what was unwrapped, as SoftHSM does.
+func (f *fake) softens(raw []byte) []byte {
+	if f.vague {
+		raw = append(raw, make([]byte, -len(raw)&7)...)
+	}
+	return raw
 }
 
 func expand(key []byte) cipher.Block {
@@ -208,29 +309,32 @@ func expand(key []byte) cipher.Block {
 	return block
 }
 
-func (f *fake) Unwrap(s sessionHandle, mechanism uint, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error) {
+func (f *fake) Unwrap(s sessionHandle, m mechanism, kek objectHandle, wrapped []byte, template []attribute) (objectHandle, error) {
 	return f.making("C_UnwrapKey", s, template, func(session *fakeSession) (*fakeObject, error) {
 		by, err := f.use("C_UnwrapKey", session, kek, p11.CKA_UNWRAP)
 		if err != nil {
 			return nil, err
 		}
 		var raw []byte
-		if mechanism == p11.CKM_RSA_PKCS_OAEP {
-			raw, err = rsa.DecryptOAEP(sha1.New(), nil, by.rsa, wrapped, nil)
-		} else {
+		switch {
+		case m.number != p11.CKM_RSA_PKCS_OAEP:
 			raw, err = kwp.Unwrap(expand(by.secret), wrapped)
+			raw = f.softens(raw)
+		case f.vague && m.hash != p11.CKM_SHA_1:
+			return nil, failure("C_UnwrapKey", p11.CKR_ARGUMENTS_BAD)
+		default:
+			raw, err = rsa.DecryptOAEP(hashOf(m.hash).New(), nil, by.rsa, wrapped, nil)
 		}
 		if err != nil {
 			return nil, f.wrong("C_UnwrapKey", p11.CKR_WRAPPED_KEY_INVALID)
 		}
-		o := &fakeObject{secret: raw, template: template}
+		o := &fakeObject{template: template}
 		if o.attribute(p11.CKA_CLASS) == uint(p11.CKO_PRIVATE_KEY) {
-			parsed, err := x509.ParsePKCS8PrivateKey(raw)
-			key, ok := parsed.(*ecdsa.PrivateKey)
-			if err != nil || !ok {
+			if !o.setPrivate(raw) {
 				return nil, f.wrong("C_UnwrapKey", p11.CKR_WRAPPED_KEY_INVALID)
 			}
-			o.ec = key
+		} else {
+			o.secret = raw
 		}
 		return o, nil
 	})
@@ -248,68 +352,4 @@ func (f *fake) Derive(s sessionHandle, base objectHandle, data []byte, template 
 		}
 		return &fakeObject{secret: out}, nil
 	})
-}
-
-func (f *fake) EncryptBlock(s sessionHandle, key objectHandle, in [16]byte) (out [16]byte, err error) {
-	err = f.do("C_Encrypt", s, func(session *fakeSession) error {
-		o, err := f.use("C_EncryptInit", session, key, p11.CKA_ENCRYPT)
-		if err != nil {
-			return err
-		}
-		if n := len(o.secret); n != 16 && n != 24 && n != 32 {
-			return failure("C_EncryptInit", p11.CKR_MECHANISM_INVALID)
-		}
-		expand(o.secret).Encrypt(out[:], in[:])
-		return nil
-	})
-	return out, err
-}
-
-func (f *fake) gcm(function string, session *fakeSession, key objectHandle, usage uint) (cipher.AEAD, error) {
-	o, err := f.use(function, session, key, usage)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(expand(o.secret))
-}
-
-func (f *fake) SealGCM(s sessionHandle, key objectHandle, nonce, plaintext, aad []byte) (out []byte, err error) {
-	err = f.do("C_Encrypt", s, func(session *fakeSession) error {
-		aead, err := f.gcm("C_EncryptInit", session, key, p11.CKA_ENCRYPT)
-		if err == nil {
-			out = aead.Seal(nil, nonce, plaintext, aad)
-		}
-		return err
-	})
-	return out, err
-}
-
-func (f *fake) OpenGCM(s sessionHandle, key objectHandle, nonce, ciphertext, aad []byte) (out []byte, err error) {
-	err = f.do("C_Decrypt", s, func(session *fakeSession) error {
-		aead, err := f.gcm("C_DecryptInit", session, key, p11.CKA_DECRYPT)
-		if err != nil {
-			return err
-		}
-		if out, err = aead.Open(nil, nonce, ciphertext, aad); err != nil {
-			return f.wrong("C_Decrypt", p11.CKR_ENCRYPTED_DATA_INVALID)
-		}
-		return nil
-	})
-	return out, err
-}
-
-func (f *fake) SignECDSA(s sessionHandle, key objectHandle, digest []byte) (signature []byte, err error) {
-	err = f.do("C_Sign", s, func(session *fakeSession) error {
-		o, err := f.use("C_SignInit", session, key, p11.CKA_SIGN)
-		if err != nil {
-			return err
-		}
-		r, v, err := ecdsa.Sign(rand.Reader, o.ec, digest)
-		if err != nil {
-			return err
-		}
-		signature = append(r.FillBytes(make([]byte, 32)), v.FillBytes(make([]byte, 32))...)
-		return nil
-	})
-	return signature, err
 }

@@ -24,9 +24,9 @@ type fake struct {
 	sessions    map[sessionHandle]*fakeSession
 	objects     map[objectHandle]*fakeObject
 	mechanisms  []uint
-	wrongPad    bool            // CKM_AES_KEY_WRAP_PAD is not RFC 5649
-	vague       bool            // wrong input is CKR_GENERAL_ERROR, as with SoftHSM
-	rsa         *rsa.PrivateKey // what RSA key pairs are, where it is set
+	wrongPad    bool                    // CKM_AES_KEY_WRAP_PAD is not RFC 5649
+	vague       bool                    // as SoftHSM: wrong input is CKR_GENERAL_ERROR, and padding stays on, see softens
+	rsa         map[int]*rsa.PrivateKey // what RSA key pairs are, by bits; made where it is not there
 	faults      []*failing
 	trace       []string
 }
@@ -60,8 +60,10 @@ type failing struct {
 func newFake(t testing.TB, labels ...string) *fake {
 	f := &fake{t: t, vague: true, mechanisms: []uint{
 		p11.CKM_AES_KEY_GEN, p11.CKM_AES_GCM, p11.CKM_AES_ECB, p11.CKM_AES_ECB_ENCRYPT_DATA, p11.CKM_AES_KEY_WRAP_PAD,
-		p11.CKM_EC_KEY_PAIR_GEN, p11.CKM_ECDSA, p11.CKM_RSA_PKCS_KEY_PAIR_GEN, p11.CKM_RSA_PKCS_OAEP,
-	}}
+		p11.CKM_EC_KEY_PAIR_GEN, p11.CKM_ECDSA, p11.CKM_ECDH1_DERIVE, edwardsKeyPairGen, signEdDSA,
+		p11.CKM_GENERIC_SECRET_KEY_GEN, p11.CKM_SHA224_HMAC, p11.CKM_SHA256_HMAC, p11.CKM_SHA384_HMAC, p11.CKM_SHA512_HMAC,
+		p11.CKM_RSA_PKCS, p11.CKM_RSA_PKCS_PSS, p11.CKM_RSA_X_509, p11.CKM_RSA_PKCS_KEY_PAIR_GEN, p11.CKM_RSA_PKCS_OAEP,
+	}, rsa: make(map[int]*rsa.PrivateKey)}
 	for i, label := range labels {
 		f.tokens = append(f.tokens, &fakeToken{
 			slot: uint(i), pin: "1234", info: tokenInfo{label: label, serial: "serial of " + label, manufacturer: "Fake", model: "1"},

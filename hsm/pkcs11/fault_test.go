@@ -15,6 +15,7 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 // losses are the failures that a call meets: what it answers, and what the token
@@ -51,7 +52,10 @@ type bench struct {
 	f               *fake
 	p               *Partition
 	secret, private hsm.WrappedKey
+	rsa, mac        hsm.WrappedKey
 	sealed          hsm.Sealed
+	ciphertext      []byte // of "text", to rsa
+	peer            []byte // public key on P-256
 	transport       []byte // public key of another partition
 	foreign         []byte // domain key 3, wrapped to this one
 }
@@ -66,17 +70,24 @@ func partner(t *testing.T) []byte {
 	return der
 }
 
-func newBench(t *testing.T, rsaKey *rsa.PrivateKey, partner []byte) *bench {
+func newBench(t *testing.T, keys map[int]*rsa.PrivateKey, partner []byte) *bench {
 	t.Helper()
 	ctx := t.Context()
 	f := newFake(t, "one")
-	f.rsa = rsaKey
+	f.rsa = keys
 	b := &bench{f: f, p: openFake(t, f.process(), fakeConfig("one")), transport: partner}
 	must(t, b.p.CreateDomain(ctx, 1))
 	b.secret = newSecretKey(t, b.p)
 	var err error
 	b.private, err = b.p.GenerateKey(ctx, 1, hsm.ECCNistP256)
 	must(t, err)
+	b.rsa, err = b.p.GenerateKey(ctx, 1, hsm.RSA2048)
+	must(t, err)
+	b.mac, err = b.p.GenerateKey(ctx, 1, hsm.HMAC224)
+	must(t, err)
+	b.ciphertext, err = algorithm.Encrypt(b.rsa.Public, hsm.RSA2048, hsm.RSAOAEPSHA256, []byte("text"))
+	must(t, err)
+	b.peer = b.private.Public
 	b.sealed, err = b.p.Encrypt(ctx, b.secret, []byte("text"), []byte("aad"))
 	must(t, err)
 	must(t, b.p.CreateDomain(ctx, 3))
@@ -109,6 +120,34 @@ var operations = map[string]func(ctx context.Context, b *bench) error{
 		_, err := b.p.Sign(ctx, b.private, hsm.ECDSASHA256, make([]byte, sha256.Size))
 		return err
 	},
+	"generate RSA": func(ctx context.Context, b *bench) error {
+		_, err := b.p.GenerateKey(ctx, 1, hsm.RSA2048)
+		return err
+	},
+	"generate HMAC": func(ctx context.Context, b *bench) error {
+		_, err := b.p.GenerateKey(ctx, 1, hsm.HMAC512)
+		return err
+	},
+	"sign first": func(ctx context.Context, b *bench) error {
+		b.p.objects.Purge()
+		digest := make([]byte, sha256.Size)
+		signature, err := b.p.Sign(ctx, b.rsa, hsm.RSAPSSSHA256, digest)
+		if err != nil {
+			return err
+		}
+		return algorithm.Verify(b.rsa.Public, hsm.RSA2048, hsm.RSAPSSSHA256, digest, signature)
+	},
+	"mac": func(ctx context.Context, b *bench) error {
+		b.p.objects.Purge()
+		_, err := b.p.MAC(ctx, b.mac, hsm.HMACSHA224, []byte("message"))
+		return err
+	},
+	"open first": func(ctx context.Context, b *bench) error { b.p.objects.Purge(); return b.open(ctx) },
+	"open":       func(ctx context.Context, b *bench) error { return b.open(ctx) },
+	"agree": func(ctx context.Context, b *bench) error {
+		_, err := b.p.Agree(ctx, b.private, b.peer)
+		return err
+	},
 	"random":        func(ctx context.Context, b *bench) error { return b.p.Random(ctx, make([]byte, 9)) },
 	"check":         func(ctx context.Context, b *bench) error { return b.p.Check(ctx) },
 	"create domain": func(ctx context.Context, b *bench) error { return b.p.CreateDomain(ctx, 2) },
@@ -128,6 +167,14 @@ func (b *bench) encrypt(ctx context.Context) error {
 	return b.decrypt(ctx, sealed)
 }
 
+func (b *bench) open(ctx context.Context) error {
+	text, err := b.p.Open(ctx, b.rsa, hsm.RSAOAEPSHA256, b.ciphertext)
+	if err == nil && !bytes.Equal(text, []byte("text")) {
+		err = errors.New("the text is another")
+	}
+	return err
+}
+
 func (b *bench) decrypt(ctx context.Context, sealed hsm.Sealed) error {
 	text, err := b.p.Decrypt(ctx, b.secret, sealed, []byte("aad"))
 	if err == nil && !bytes.Equal(text, []byte("text")) {
@@ -139,8 +186,7 @@ func (b *bench) decrypt(ctx context.Context, sealed hsm.Sealed) error {
 // TestEveryFault runs every operation with every failure at each of its calls to
 // the module, which took effect or did not. One failure is got over.
 func TestEveryFault(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, hsm.TransportBits)
-	must(t, err)
+	key := make(map[int]*rsa.PrivateKey) // shared: what tells them apart is not tested here
 	other := partner(t)
 	for name, operate := range operations {
 		t.Run(name, func(t *testing.T) {

@@ -6,15 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 
 	p11 "github.com/miekg/pkcs11"
-	"golang.org/x/crypto/cryptobyte"
-	cryptobyteasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/cofre-kms/cofre/hsm"
 )
@@ -35,46 +31,9 @@ func (i signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 	if opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
 		return nil, fmt.Errorf("signing with the identity key: not a SHA-256 digest: %w", hsm.ErrUnsupported)
 	}
-	return i.p.sign(context.Background(), digest, func(s *session) (objectHandle, func(), error) {
+	return i.p.sign(context.Background(), signingOf(hsm.ECDSASHA256), digest, func(s *session) (objectHandle, func(), error) {
 		return s.w.identity, func() {}, nil
 	})
-}
-
-// sign signs a SHA-256 digest with the key that find answers.
-func (p *Partition) sign(ctx context.Context, digest []byte, find func(*session) (key objectHandle, release func(), err error)) ([]byte, error) {
-	own := [sha256.Size]byte(digest)
-	var signature []byte
-	err := p.do(ctx, opSign, func(ctx context.Context) (err error) {
-		signature, err = call(ctx, p, opSign, func(s *session) ([]byte, error) {
-			key, release, err := find(s)
-			if err != nil {
-				return nil, err
-			}
-			defer release()
-			raw, err := s.SignECDSA(s.handle, key, own[:])
-			if err != nil {
-				return nil, err
-			}
-			return encodeSignature(raw)
-		}, nil)
-		return err
-	})
-	return signature, err
-}
-
-// encodeSignature turns r ‖ s of PKCS #11 (v2.40 §2.3.1) into the ASN.1 of
-// everybody else (RFC 3279 §2.2.3).
-func encodeSignature(raw []byte) ([]byte, error) {
-	n := len(raw) / 2
-	if n == 0 || len(raw)%2 != 0 {
-		return nil, fmt.Errorf("a signature of %d bytes: %w", len(raw), hsm.ErrUnavailable)
-	}
-	var b cryptobyte.Builder
-	b.AddASN1(cryptobyteasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1BigInt(new(big.Int).SetBytes(raw[:n]))
-		b.AddASN1BigInt(new(big.Int).SetBytes(raw[n:]))
-	})
-	return b.Bytes()
 }
 
 // findIdentity looks the identity key up; it answers 0 where there is none.
@@ -83,9 +42,13 @@ func (s *session) findIdentity() (objectHandle, *ecdsa.PublicKey, error) {
 	if err != nil || private == 0 {
 		return 0, nil, err
 	}
-	key, err := s.readPoint(public)
+	point, err := s.readPoint(public)
 	if err != nil {
 		return 0, nil, fmt.Errorf("reading the identity key: %w", err)
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return 0, nil, errors.Join(fmt.Errorf("the identity key is no P-256 point: %w", hsm.ErrUnavailable), err)
 	}
 	return private, key, nil
 }
@@ -134,22 +97,4 @@ func (s *session) createIdentity() error {
 	}
 	s.p.world.Store(&next)
 	return nil
-}
-
-// readPoint reads a P-256 public key. CKA_EC_POINT is a DER OCTET STRING
-// (PKCS #11 v2.40 §2.3.3); some modules leave the envelope out.
-func (s *session) readPoint(o objectHandle) (*ecdsa.PublicKey, error) {
-	point, err := s.Attribute(s.handle, o, p11.CKA_EC_POINT)
-	if err != nil {
-		return nil, err
-	}
-	var inner []byte
-	if rest, err := asn1.Unmarshal(point, &inner); err == nil && len(rest) == 0 {
-		point = inner
-	}
-	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the token gives no P-256 point: %w", hsm.ErrUnavailable), err)
-	}
-	return key, nil
 }

@@ -2,8 +2,6 @@ package pkcs11
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -16,6 +14,10 @@ import (
 // The operations, as the figures know them.
 var (
 	opGenerate = operation{name: "generate"}
+	opSlowPair = operation{name: "generate", slow: true} // RSA
+	opMAC      = operation{name: "mac"}
+	opOpen     = operation{name: "open"}
+	opAgree    = operation{name: "agree"}
 	opEncrypt  = operation{name: "encrypt"}
 	opDecrypt  = operation{name: "decrypt"}
 	opSign     = operation{name: "sign"}
@@ -24,22 +26,25 @@ var (
 
 // GenerateKey makes a key in the token and wraps it.
 func (p *Partition) GenerateKey(ctx context.Context, g hsm.Generation, spec hsm.KeySpec) (hsm.WrappedKey, error) {
-	if !p.Info().Can(spec) {
+	if !p.native(spec) {
 		return hsm.WrappedKey{}, fmt.Errorf("key spec %q: %w", spec, hsm.ErrUnsupported)
 	}
+	r, op := recipeOf(spec), opGenerate
+	if r.keyType == p11.CKK_RSA {
+		op = opSlowPair
+	}
 	var key hsm.WrappedKey
-	err := p.do(ctx, opGenerate, func(ctx context.Context) (err error) {
-		key, err = call(ctx, p, opGenerate, func(s *session) (hsm.WrappedKey, error) {
-			d, ok := s.w.domains[g]
-			if !ok {
-				return hsm.WrappedKey{}, fmt.Errorf("generation %d: %w", g, hsm.ErrNoDomain)
+	err := p.do(ctx, op, func(ctx context.Context) (err error) {
+		key, err = call(ctx, p, op, func(s *session) (hsm.WrappedKey, error) {
+			d, err := s.domain(g)
+			if err != nil {
+				return hsm.WrappedKey{}, err
 			}
 			made := hsm.WrappedKey{Generation: g, Spec: spec}
-			var err error
-			if spec == hsm.SymmetricDefault {
-				made.Wrapped, err = s.generateSecret(d)
+			if r.secret() {
+				made.Wrapped, err = s.generateSecret(d, r)
 			} else {
-				made.Wrapped, made.Public, err = s.generatePair(d)
+				made.Wrapped, made.Public, err = s.generatePair(d, r)
 			}
 			return made, err
 		}, nil)
@@ -48,13 +53,31 @@ func (p *Partition) GenerateKey(ctx context.Context, g hsm.Generation, spec hsm.
 	return key, err
 }
 
-func (s *session) generateSecret(d domainKey) (wrapped []byte, err error) {
-	h, err := s.newSecret(p11.CKA_DERIVE)
+// domain answers the domain key of a generation.
+func (s *session) domain(g hsm.Generation) (domainKey, error) {
+	d, ok := s.w.domains[g]
+	if !ok {
+		return domainKey{}, fmt.Errorf("generation %d: %w", g, hsm.ErrNoDomain)
+	}
+	return d, nil
+}
+
+func (s *session) generateSecret(d domainKey, r *recipe) (wrapped []byte, err error) {
+	h, err := s.generate(r)
 	if err != nil {
 		return nil, err
 	}
 	defer s.destroy(h)
 	return s.Wrap(s.handle, s.p.kwp, d.handle, h)
+}
+
+// generate makes a secret session object that can be wrapped.
+func (s *session) generate(r *recipe) (objectHandle, error) {
+	if r.mac == 0 {
+		return s.newSecret(p11.CKA_DERIVE)
+	}
+	template := append(secretOf(r.keyType, false, true, p11.CKA_SIGN), attribute{p11.CKA_VALUE_LEN, uint(r.size)})
+	return s.GenerateKey(s.handle, r.generate, template)
 }
 
 // newSecret makes an AES-256 session object that can be wrapped.
@@ -63,21 +86,23 @@ func (s *session) newSecret(usage ...uint) (objectHandle, error) {
 	return s.GenerateKey(s.handle, p11.CKM_AES_KEY_GEN, template)
 }
 
-func (s *session) generatePair(d domainKey) (wrapped, public []byte, err error) {
-	pub, priv, err := s.GenerateKeyPair(s.handle, p11.CKM_EC_KEY_PAIR_GEN,
-		append(publicKey(p11.CKK_EC, false, p11.CKA_VERIFY), attribute{p11.CKA_EC_PARAMS, p256}),
-		privateKey(p11.CKK_EC, false, true, p11.CKA_SIGN))
+func (s *session) generatePair(d domainKey, r *recipe) (wrapped, public []byte, err error) {
+	half := publicKey(r.keyType, false, p11.CKA_VERIFY)
+	if r.keyType == p11.CKK_RSA {
+		half = append(half, attribute{p11.CKA_MODULUS_BITS, uint(8 * r.size)}, attribute{p11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}})
+	} else {
+		half = append(half, attribute{p11.CKA_EC_PARAMS, r.parameter})
+	}
+	// What the key may do is said each time it is unwrapped; wrapped, it does not
+	// know.
+	pub, priv, err := s.GenerateKeyPair(s.handle, r.generate, half, privateKey(r.keyType, false, true, p11.CKA_SIGN))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer s.destroy(pub)
 	defer s.destroy(priv)
-	point, err := s.readPoint(pub)
-	if err != nil {
+	if public, err = s.readPublic(pub, r); err != nil {
 		return nil, nil, err
-	}
-	if public, err = x509.MarshalPKIXPublicKey(point); err != nil {
-		return nil, nil, fmt.Errorf("encoding a public key: %w", err)
 	}
 	wrapped, err = s.Wrap(s.handle, s.p.kwp, d.handle, priv)
 	return wrapped, public, err
@@ -148,20 +173,6 @@ func (p *Partition) Decrypt(ctx context.Context, key hsm.WrappedKey, sealed hsm.
 		return err
 	})
 	return plaintext, err
-}
-
-// Sign signs a digest.
-func (p *Partition) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
-	if key.Spec != hsm.ECCNistP256 || alg != hsm.ECDSASHA256 || len(digest) != sha256.Size {
-		return nil, fmt.Errorf("signing %d bytes by %s with key spec %q: %w", len(digest), alg, key.Spec, hsm.ErrUnsupported)
-	}
-	return p.sign(ctx, digest, func(s *session) (objectHandle, func(), error) {
-		e, err := s.private(&key)
-		if err != nil {
-			return 0, nil, err
-		}
-		return e.Value.handle, e.Release, nil
-	})
 }
 
 // randomBatch is how many bytes of randomness are asked for at once: some tokens

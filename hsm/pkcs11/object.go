@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/big"
 	"sync"
 	"time"
 
@@ -21,16 +22,38 @@ type object struct {
 	epoch  uint64
 	subkey [xaes.BlockSize]byte // K1, of an unwrapped secret key
 	nonces *xaes.Epoch          // of a key that seals
+	// modulus is of an unwrapped RSA key.
+	modulus *big.Int
 }
 
 type entry = cache.Entry[object]
 
 // What a cached object is for; the first byte of its cache key.
 const (
-	forUse     = 'u' // unwrapped: derives, signs
-	forSealing = 's'
-	forOpening = 'o'
+	forUse        = 'u' // unwrapped secret: derives
+	forSealing    = 's' // derived
+	forOpening    = 'o' // derived
+	forMAC        = 'm' // unwrapped secret
+	forSigning    = 'g' // unwrapped private key, like the following
+	forDecrypting = 'd'
+	forUnwrapping = 'w'
+	forAgreeing   = 'a'
 )
+
+// usageOf is what an unwrapped private key may do, which is one thing: tokens in
+// a FIPS 140 mode insist.
+func usageOf(purpose byte) uint {
+	switch purpose {
+	case forSigning:
+		return p11.CKA_SIGN
+	case forDecrypting:
+		return p11.CKA_DECRYPT
+	case forUnwrapping:
+		return p11.CKA_UNWRAP
+	default:
+		return p11.CKA_DERIVE
+	}
+}
 
 // cached answers the object of a wrapped key, making it where it is not cached
 // or from an earlier epoch.
@@ -83,23 +106,54 @@ func (s *session) secret(key *hsm.WrappedKey) (*entry, error) {
 	})
 }
 
-// private answers an unwrapped ECC_NIST_P256 key.
-func (s *session) private(key *hsm.WrappedKey) (*entry, error) {
-	return s.cached(forUse, key, nil, func() (object, error) {
-		h, err := s.unwrap(key, privateKey(p11.CKK_EC, false, false, p11.CKA_SIGN))
+// authenticator answers an unwrapped HMAC_… key.
+func (s *session) authenticator(key *hsm.WrappedKey, r *recipe) (*entry, error) {
+	return s.cached(forMAC, key, nil, func() (object, error) {
+		if len(key.Wrapped) != wrappedSize(r.size) {
+			return object{}, fmt.Errorf("a wrapped secret key of %d bytes: %w", len(key.Wrapped), hsm.ErrInvalidKey)
+		}
+		// SoftHSM 2.6.1 leaves the padding of a 28-byte key on it. HMAC pads with the
+		// same zeros (FIPS 198-1 §4).
+		h, err := s.unwrap(key, secretOf(r.keyType, false, false, p11.CKA_SIGN))
+		return object{handle: h}, err
+	})
+}
+
+// private answers an unwrapped private key, good for one purpose.
+func (s *session) private(purpose byte, key *hsm.WrappedKey) (*entry, error) {
+	return s.cached(purpose, key, nil, func() (object, error) {
+		r := recipeOf(key.Spec)
+		h, err := s.unwrap(key, privateKey(r.keyType, false, false, usageOf(purpose)))
 		if err != nil {
 			return object{}, err
 		}
-		curve, err := s.Attribute(s.handle, h, p11.CKA_EC_PARAMS)
-		if err == nil && len(curve) > 0 && !bytes.Equal(curve, p256) {
-			err = fmt.Errorf("a key of another curve: %w", hsm.ErrInvalidKey)
-		}
+		modulus, err := s.confirm(h, r)
 		if err != nil {
 			s.destroy(h)
 			return object{}, err
 		}
-		return object{handle: h}, nil
+		return object{handle: h, modulus: modulus}, nil
 	})
+}
+
+// confirm checks that an unwrapped private key is of its recipe, and answers the
+// modulus of an RSA key.
+func (s *session) confirm(h objectHandle, r *recipe) (modulus *big.Int, err error) {
+	if r.keyType == p11.CKK_RSA {
+		n, err := s.Attribute(s.handle, h, p11.CKA_MODULUS)
+		if err != nil {
+			return nil, err
+		}
+		if modulus = new(big.Int).SetBytes(n); modulus.BitLen() != 8*r.size {
+			return nil, fmt.Errorf("an RSA key of %d bits: %w", modulus.BitLen(), hsm.ErrInvalidKey)
+		}
+		return modulus, nil
+	}
+	curve, err := s.Attribute(s.handle, h, p11.CKA_EC_PARAMS)
+	if err == nil && len(curve) > 0 && r.keyType == p11.CKK_EC && !bytes.Equal(curve, r.parameter) {
+		err = fmt.Errorf("a key of another curve: %w", hsm.ErrInvalidKey)
+	}
+	return nil, err
 }
 
 // sealer answers a key derived to seal messages, with the nonces to use.
@@ -139,9 +193,9 @@ func (s *session) derive(key *hsm.WrappedKey, prefix [xaes.PrefixSize]byte, usag
 
 // unwrap unwraps a key into a session object.
 func (s *session) unwrap(key *hsm.WrappedKey, template []attribute) (objectHandle, error) {
-	d, ok := s.w.domains[key.Generation]
-	if !ok {
-		return 0, fmt.Errorf("generation %d: %w", key.Generation, hsm.ErrNoDomain)
+	d, err := s.domain(key.Generation)
+	if err != nil {
+		return 0, err
 	}
 	if len(key.Wrapped) == 0 {
 		return 0, hsm.ErrInvalidKey

@@ -15,6 +15,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,7 @@ type Partition struct {
 
 	// Set by Open, constant after it.
 	token     tokenInfo
-	kwp       uint // mechanism that is RFC 5649
+	kwp       mechanism // that is RFC 5649
 	can       capabilities
 	public    *ecdsa.PublicKey
 	provision sync.Mutex // held by calls that make token objects, inside the token
@@ -87,6 +88,7 @@ type Partition struct {
 	objects   *cache.Cache[object]
 	garbage   garbage
 	proved    atomic.Int64 // when the token last proved to work, in elapsed time
+	unpads    atomic.Bool  // the token refused OAEP with SHA-256; we take its padding off
 
 	mu         sync.Mutex
 	recovering *recovery // nil while nobody does
@@ -178,7 +180,7 @@ func (p *Partition) start(from *modules) error {
 func (p *Partition) Info() hsm.Info {
 	return hsm.Info{
 		Kind: kind, Label: p.token.label, Maker: p.token.manufacturer + " " + p.token.model,
-		Serial: p.token.serial, Hardware: true, Specs: p.can.specs(), Derivation: hsm.DerivationXAES,
+		Serial: p.token.serial, Hardware: true, Specs: slices.Clone(p.can.specs), Derivation: hsm.DerivationXAES,
 	}
 }
 

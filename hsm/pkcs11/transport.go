@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"fmt"
 	"math/big"
 
@@ -13,6 +12,9 @@ import (
 
 	"github.com/cofre-kms/cofre/hsm"
 )
+
+// oaepSHA1 is what every module has.
+var oaepSHA1 = mechanism{number: p11.CKM_RSA_PKCS_OAEP, hash: p11.CKM_SHA_1}
 
 // opTransport is slow: some devices search primes for a minute.
 var opTransport = operation{name: "transport", slow: true}
@@ -42,20 +44,7 @@ func (s *session) transportKey() ([]byte, error) {
 			return nil, err
 		}
 	}
-	modulus, err := s.Attribute(s.handle, public, p11.CKA_MODULUS)
-	if err != nil {
-		return nil, err
-	}
-	exponent, err := s.Attribute(s.handle, public, p11.CKA_PUBLIC_EXPONENT)
-	if err != nil {
-		return nil, err
-	}
-	key := &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: int(new(big.Int).SetBytes(exponent).Int64())}
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the transport key: %w", err)
-	}
-	return der, nil
+	return s.readModulus(public)
 }
 
 func (s *session) createTransport() (public objectHandle, err error) {
@@ -96,7 +85,7 @@ func (s *session) exportDomain(g hsm.Generation, public *rsa.PublicKey) ([]byte,
 		return nil, err
 	}
 	defer s.destroy(to)
-	return s.Wrap(s.handle, p11.CKM_RSA_PKCS_OAEP, to, d.handle)
+	return s.Wrap(s.handle, oaepSHA1, to, d.handle)
 }
 
 // ImportDomain unwraps a domain key in the token.
@@ -132,7 +121,7 @@ func (s *session) importDomain(g hsm.Generation, wrapped []byte, tag [tagSize]by
 	}
 	s.adopt(domains)
 	key, err := judged(s, hsm.ErrInvalidKey, func() (objectHandle, error) {
-		return s.Unwrap(s.handle, p11.CKM_RSA_PKCS_OAEP, private, wrapped, secretKey(false, true, p11.CKA_WRAP, p11.CKA_ENCRYPT))
+		return s.Unwrap(s.handle, oaepSHA1, private, wrapped, secretKey(false, true, p11.CKA_WRAP, p11.CKA_ENCRYPT))
 	})
 	if err != nil {
 		return fmt.Errorf("importing domain key %d: %w", g, err)
