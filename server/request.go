@@ -106,7 +106,7 @@ func formatUUID(text, b []byte) {
 func (x *exchange) describe(r *http.Request, claim *sigv4.Claim) {
 	c := &x.call
 	c.Service, c.Operation, c.ReadOnly = x.op.service.name, x.op.Name, x.op.ReadOnly
-	c.Time, c.Region = x.start, claim.Region
+	c.Region = claim.Region
 	c.UserAgent, c.TLS = r.UserAgent(), tlsDetails(r)
 }
 

@@ -31,7 +31,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{op: s.lookup(r, nil), start: s.now(), body: newBody()}
 	defer x.body.free()
 	x.call.RequestID, x.call.EventID = newIDs()
-	x.call.SourceIP = sourceIP(r.RemoteAddr)
+	x.call.Time, x.call.SourceIP = s.dated(), sourceIP(r.RemoteAddr)
 	response, err := s.answer(r, x)
 	s.respond(w, x, response, err)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/fsm"
@@ -455,6 +456,19 @@ func TestSecretsAreOpenedOncePerDayAndRegion(t *testing.T) {
 	f.now = f.now.AddDate(0, 0, 1)
 	if a := f.do(t, "Echo", `{"KeyID":"k"}`); a.status != 500 {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestDated: calls are dated by one clock and signatures judged by another.
+func TestDated(t *testing.T) {
+	f := newFixture(t, func(c *server.Config) {
+		c.Dated = func() time.Time { return time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC) }
+	})
+	if a := f.do(t, "Echo", `{"KeyID":"k"}`); a.status != 200 {
+		t.Fatal(a.body)
+	}
+	if at := f.node.Events(t)[0].EventTime; at != "2031-01-02T03:04:05Z" {
+		t.Errorf("the call is dated %s", at)
 	}
 }
 

@@ -47,7 +47,10 @@ type Config struct {
 	// 5 s. It is shorter than the SDKs' own, so that they see why.
 	Deadline time.Duration
 	// Now is the clock; nil means time.Now.
-	Now    func() time.Time
+	Now func() time.Time
+	// Dated is the clock that calls and their records are dated with; nil means
+	// Now. Signatures are always held against Now.
+	Dated  func() time.Time
 	Logger hclog.Logger
 	// Metrics may be nil.
 	Metrics prometheus.Registerer
@@ -68,6 +71,7 @@ type Server struct {
 	maxBody  int
 	deadline time.Duration
 	now      func() time.Time
+	dated    func() time.Time
 	logger   hclog.Logger
 	metrics  *metrics
 	noise    limiter // of log lines that strangers can cause
@@ -102,10 +106,14 @@ func New(cfg Config) (*Server, error) {
 		large:    gate{limit: maxLarge},
 		deadline: cmp.Or(cfg.Deadline, 5*time.Second),
 		now:      cfg.Now,
+		dated:    cfg.Dated,
 		logger:   cfg.Logger,
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.dated == nil {
+		s.dated = s.now
 	}
 	s.auth = &authenticator{
 		node: cfg.Node, identity: cfg.Identity, keys: sigv4.NewKeys(maxSigningKeys),

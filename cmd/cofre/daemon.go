@@ -28,6 +28,7 @@ type daemon struct {
 
 	partition   hsm.Partition
 	node        *cluster.Node
+	clock       *clock
 	identity    *identity.Service
 	kms         *kms.Service
 	certificate *certificate

@@ -33,17 +33,18 @@ func (d *daemon) openNode(ctx context.Context) (err error) {
 		return err
 	}
 	d.onStop("the node", d.node.Close)
+	d.clock = newClock(d.node)
 	return nil
 }
 
 func (d *daemon) makeServices(context.Context) (err error) {
-	d.identity = identity.New(identity.Config{HSM: d.node.HSM()})
+	d.identity = identity.New(identity.Config{HSM: d.node.HSM(), Now: d.clock.now})
 	d.kms = kms.New(kms.Config{
 		HSM: d.node.HSM(), Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
 	})
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
-		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight,
+		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight, Dated: d.clock.now,
 		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()}},
 	})
 	return err
@@ -80,7 +81,8 @@ func (d *daemon) openAdmin(context.Context) error {
 		return fmt.Errorf("the node's view (%T) has no ledger", d.node.View())
 	}
 	d.admin = admin.New(admin.Config{
-		Node: d.node, Ledger: ledger, Identity: d.identity, Region: d.cfg.Regions[0], Logger: d.logger.Named("admin"),
+		Node: d.node, Ledger: ledger, Identity: d.identity, Region: d.cfg.Regions[0], Now: d.clock.now,
+		Logger: d.logger.Named("admin"),
 	})
 	listener, err := admin.Listen(d.cfg.Admin.Socket)
 	if err != nil {
@@ -93,7 +95,7 @@ func (d *daemon) openAdmin(context.Context) error {
 
 func (d *daemon) openSteward(context.Context) error {
 	s := &steward{leader: d.node, logger: d.logger.Named("steward"), work: func(ctx context.Context) error {
-		return d.kms.Steward(ctx, d.node, time.Now)
+		return d.kms.Steward(ctx, d.node, d.clock.now)
 	}}
 	d.whileRunning("the steward", s.run)
 	return nil

@@ -60,6 +60,7 @@ func newRoot(std streams) *cobra.Command {
 		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), memberCommand(), accountCommand(std),
 		statusCommand(std), ledgerCommand(std), versionCommand(std),
 	)
+	root.AddCommand(testCommands(std)...)
 	return root
 }
 

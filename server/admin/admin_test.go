@@ -231,6 +231,7 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/v1/accounts", `{"name":1}`, 400}, {"POST", "/v1/accounts", `{"unknown":1}`, 400}, {"POST", "/v1/accounts", `{`, 400},
 		{"POST", "/v1/accounts", `{"name":"` + strings.Repeat("x", 70000) + `"}`, 400}, {"GET", "/v1/accounts", "", 405}, {"GET", "/", "", 404},
 		{"GET", "/v1/ledger/records?limit=x", "", 400},
+		{"POST", "/v1/test-clock", `{"passed":1}`, 404}, {"GET", "/v1/test-clock", "", 404}, // only builds for tests have it
 	} {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest(test.method, test.path, strings.NewReader(test.body)))

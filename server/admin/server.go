@@ -126,6 +126,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("DELETE /v1/members/{name}", s.removeMember)
 	mux.HandleFunc("GET /v1/ledger/records", s.records)
 	mux.HandleFunc("GET /v1/ledger/head", s.head)
+	s.routeTests(mux)
 	return mux
 }
 
