@@ -19,13 +19,26 @@ import (
 var errStalled = errors.New("cluster: the disk hangs")
 
 // transport is Raft's transport over the node port. It differs from
-// raft.NetworkTransport in three points (the third is pipeline's). A peer is reached by name and address, and
-// must prove the name: Raft's messages do not name their addressee, and a message
-// that another node takes for its own would count as two votes. And a node whose
-// disk hangs sends no heartbeats, so that the others elect a leader.
+// raft.NetworkTransport in four points (the fourth is pipeline's). A peer is
+// reached by name and address, and must prove the name: Raft's messages do not
+// name their addressee, and a message that another node takes for its own would
+// count as two votes. A node whose disk hangs sends no heartbeats, so that the
+// others elect a leader. And heartbeats that come in take no short cut.
 type transport struct {
 	*raft.NetworkTransport
 	stalled func() bool
+}
+
+// SetHeartbeatHandler implements raft.Transport. It installs none: a heartbeat
+// waits for Raft's main goroutine, as every other message does. hashicorp/raft's
+// handler would change term and state beside that goroutine, and a leader that is
+// deposed in this way while it takes a command stores it under the term of its
+// successor (hashicorp/raft issue 695). Two entries of one index and term are one
+// entry to Raft: replicas diverge.
+func (t *transport) SetHeartbeatHandler(handler func(raft.RPC)) {
+	if plantedHeartbeat {
+		t.NetworkTransport.SetHeartbeatHandler(handler)
+	}
 }
 
 // at is the address that the stream layer dials: "name@host:port".

@@ -1,0 +1,6 @@
+//go:build planted_heartbeat
+
+package cluster
+
+// plantedHeartbeat plants a bug for scripts/planted to find: heartbeats change term and state beside Raft's main goroutine.
+const plantedHeartbeat = true
