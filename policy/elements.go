@@ -32,7 +32,7 @@ func (p *parser) checkAction(a string) error {
 		return malformed(noVendor, "%s: %q", p.where, a)
 	case strings.Contains(name, ":"):
 		return malformed(manyColons, "%s: %q", p.where, a)
-	case vendor == "" || strings.Trim(lower(vendor), "abcdefghijklmnopqrstuvwxyz0123456789-.") != "":
+	case vendor == "" || !only(vendor, lowers+uppers+digits+"-."):
 		return malformed(fmt.Sprintf("Vendor %s is not valid", vendor), "%s: %q", p.where, a)
 	}
 	if p.document.kind != TrustPolicy {
@@ -61,10 +61,8 @@ func (p *parser) resources(s *statement, v *value) error {
 		if !ok || r != "*" && !strings.HasPrefix(r, "arn:") {
 			return malformed(fmt.Sprintf(`Resource %s must be in ARN format or "*".`, r), "%s", p.where)
 		}
-		switch partition, _, _ := strings.Cut(strings.TrimPrefix(r, "arn:"), ":"); partition {
-		case "*", "aws", "aws-cn", "aws-us-gov":
-		default:
-			return malformed(fmt.Sprintf("Partition %q is not valid for resource %q.", partition, r), "%s", p.where)
+		if name, _, _ := strings.Cut(strings.TrimPrefix(r, "arn:"), ":"); name != "*" && !partition(name) {
+			return malformed(fmt.Sprintf("Partition %q is not valid for resource %q.", name, r), "%s", p.where)
 		}
 		s.resources = append(s.resources, resource{text: r, arn: t})
 	}

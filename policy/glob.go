@@ -170,7 +170,9 @@ type meter struct{ left int }
 
 // spend takes steps, and says whether there were enough.
 func (m *meter) spend(steps int) bool {
-	m.left -= steps
+	if m.left >= 0 {
+		m.left -= steps
+	}
 	return m.left >= 0
 }
 

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -17,7 +16,7 @@ func Parse(kind Kind, document string) (*Document, error) {
 	if v.kind != object {
 		return nil, malformed(wrongSyntax, "the document is no JSON object")
 	}
-	p := &parser{document: Document{kind: kind}, grammar: newGrammar(), sids: make(map[string]bool)}
+	p := &parser{document: Document{kind: kind}, sids: make(map[string]bool)}
 	if err := p.parse(&v); err != nil {
 		return nil, err
 	}
@@ -27,7 +26,6 @@ func Parse(kind Kind, document string) (*Document, error) {
 // parser fills in a document.
 type parser struct {
 	document Document
-	grammar  grammar
 	sids     map[string]bool
 	where    string // in the document, for the details of errors
 }
@@ -156,7 +154,7 @@ func (p *parser) sid(s *statement, v *value) error {
 	if p.document.kind == KeyPolicy || s.sid == "" {
 		return nil
 	}
-	if !regexp.MustCompile(`^[0-9A-Za-z]*$`).MatchString(s.sid) {
+	if !only(s.sid, lowers+uppers+digits) {
 		return malformed(wrongSid, "%s", p.where)
 	}
 	if p.sids[s.sid] {
@@ -188,7 +186,7 @@ func (p *parser) principals(s *statement, v *value) error {
 			return p.invalidPrincipal(m.name, list[0])
 		}
 		for _, name := range list {
-			entry, ok := p.grammar.parse(kind, name)
+			entry, ok := parsePrincipal(kind, name)
 			if !ok {
 				return p.invalidPrincipal(m.name, name)
 			}

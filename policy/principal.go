@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -32,43 +31,70 @@ type principalEntry struct {
 	gone    bool   // it named a user or role that is no more
 }
 
-// grammar has the forms of principals.
-type grammar struct{ account, entity, session, id, service *regexp.Regexp }
-
-func newGrammar() grammar {
-	const arn = `^arn:(?:aws|aws-cn|aws-us-gov):`
-	return grammar{
-		account: regexp.MustCompile(`^([0-9]{12})$|` + arn + `iam::([0-9]{12}):root$`),
-		entity:  regexp.MustCompile(arn + `iam::[0-9]{12}:(?:user|role)/[!-)+->@-~]+$`),
-		session: regexp.MustCompile(arn + `sts::[0-9]{12}:(?:assumed-role/[\w+=,.@-]+|federated-user)/[\w+=,.@-]+$`),
-		id:      regexp.MustCompile(`^A(?:IDA|ROA)[A-Z0-9]{12,124}$`),
-		service: regexp.MustCompile(`^[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?$`),
-	}
-}
-
-// parse reads one principal; ok is false where it is none.
-func (g grammar) parse(kind principalType, text string) (p principalEntry, ok bool) {
+// parsePrincipal reads one principal; ok is false where it is none.
+func parsePrincipal(kind principalType, text string) (p principalEntry, ok bool) {
 	p = principalEntry{kind: kind, text: text}
 	switch kind {
 	case typeService:
-		return p, g.service.MatchString(text)
+		name, _, found := strings.Cut(text, ".amazonaws.com")
+		return p, found && name != "" && only(text, lowers+digits+".-")
 	case typeFederated:
 		return p, text != "" && !strings.Contains(text, "*")
 	}
-	if text == "*" {
+	switch {
+	case text == "*":
 		p.anyone = true
 		return p, true
-	}
-	if m := g.account.FindStringSubmatch(text); m != nil {
-		p.account = m[1] + m[2]
+	case accountID(text):
+		p.account = text
 		return p, true
-	}
-	if g.id.MatchString(text) {
+	case (strings.HasPrefix(text, "AIDA") || strings.HasPrefix(text, "AROA")) && len(text) >= 16 && only(text, uppers+digits):
 		p.id = text
 		return p, true
 	}
-	return p, g.entity.MatchString(text) || g.session.MatchString(text)
+	parts := strings.SplitN(text, ":", arnParts)
+	if len(parts) != arnParts || parts[0] != "arn" || !partition(parts[1]) || parts[3] != "" || !accountID(parts[4]) {
+		return p, false
+	}
+	if parts[2] == "iam" && parts[5] == "root" {
+		p.account = parts[4]
+		return p, true
+	}
+	return p, namesPrincipal(parts[2], parts[5])
 }
+
+// namesPrincipal says whether the resource part of an ARN names a user or role, or
+// a session of one.
+func namesPrincipal(service, resource string) bool {
+	kind, name, _ := strings.Cut(resource, "/")
+	first, rest, nested := strings.Cut(name, "/")
+	switch service + ":" + kind {
+	case "iam:user", "iam:role":
+		return name != "" && !strings.HasSuffix(name, "/") && only(name, nameCharacters+pathCharacters)
+	case "sts:federated-user":
+		return name != "" && only(name, nameCharacters)
+	case "sts:assumed-role":
+		return nested && first != "" && rest != "" && only(first+rest, nameCharacters)
+	}
+	return false
+}
+
+// The characters of names and paths in IAM ("IAM identifiers" in the IAM user
+// guide).
+const (
+	lowers         = "abcdefghijklmnopqrstuvwxyz"
+	uppers         = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits         = "0123456789"
+	nameCharacters = lowers + uppers + digits + "_+=,.@-"
+	pathCharacters = "/!\"#$%&'();<>[]^`{|}~" // and those of names, but neither * nor ?
+)
+
+// only says whether a text has no other characters than these.
+func only(text, characters string) bool { return strings.Trim(text, characters) == "" }
+
+func accountID(text string) bool { return len(text) == 12 && only(text, digits) }
+
+func partition(name string) bool { return name == "aws" || name == "aws-cn" || name == "aws-us-gov" }
 
 // entity says whether the principal is a user or role, or was one: what has a
 // unique id.
