@@ -112,7 +112,10 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKe
 		return err
 	}
 	if taken != nil {
-		return fmt.Errorf("the random key id %s is taken", k.ID)
+		return errTaken("key", k.ID)
+	}
+	if err := checkSwept(tx.View(), k); err != nil {
+		return err
 	}
 	if err := put(tx, k); err != nil {
 		return err

@@ -28,6 +28,9 @@ func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) er
 	if err := deleteChildren(tx, k); err != nil {
 		return err
 	}
+	if err := sweepLater(tx, k, now); err != nil {
+		return err
+	}
 	state.Keys.Delete(tx, k.AccountID, k.Region, k.ID)
 	event, err := serviceEvent(k, "DeleteKey", now, deletionDetails{KeyID: k.ID})
 	if err != nil {

@@ -43,6 +43,8 @@ type fixture struct {
 	calls      atomic.Int64
 	// account and region are those of the next calls.
 	account, region string
+	// caller is who makes them; nil is the account's administrator.
+	caller *call.Principal
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -123,10 +125,14 @@ func (f *fixture) try(operation string, body []byte) (answer, error) {
 }
 
 func (f *fixture) newCall() *call.Call {
+	caller := call.Principal{Type: "IAMUser", AccountID: f.account, ARN: "arn:aws:iam::" + f.account + ":user/admin"}
+	if f.caller != nil {
+		caller = *f.caller
+	}
 	return &call.Call{
 		Service: "kms", RequestID: fmt.Sprintf("request-%d", f.calls.Load()), EventID: fmt.Sprintf("event-%d", f.calls.Load()),
 		Time: f.now, Region: f.region, SourceIP: "192.0.2.1", UserAgent: "test",
-		Principal: call.Principal{Type: "IAMUser", AccountID: f.account, ARN: "arn:aws:iam::" + f.account + ":user/admin"},
+		Principal: caller,
 	}
 }
 

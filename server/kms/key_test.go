@@ -257,6 +257,7 @@ func TestStates(t *testing.T) {
 		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use,
 		"ScheduleKeyDeletion": change, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
 		"UpdateKeyDescription": change,
+		"CreateGrant":          {"", disabled, deletion, importing, ""}, "ListGrants": always, "RetireGrant": always, "RevokeGrant": always,
 	} {
 		for i, s := range states {
 			t.Run(operation+" in "+s.String(), func(t *testing.T) {
@@ -296,6 +297,13 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 		return m{"KeyId": id}, arn
 	case "CreateAlias":
 		return m{"AliasName": "alias/new", "TargetKeyId": id}, arn
+	case "CreateGrant":
+		return m{"KeyId": id, "GranteePrincipal": f.user(foreign, "ann").ARN, "Operations": []string{"Decrypt"}}, arn
+	case "RetireGrant", "RevokeGrant":
+		grantID, _ := f.grant(id, f.user(foreign, "ann"), nil, "Decrypt")
+		return m{"KeyId": id, "GrantId": grantID}, arn
+	case "ListRetirableGrants":
+		return m{"RetiringPrincipal": f.user(account, "ann").ARN}, arn
 	case "UpdateAlias":
 		return m{"AliasName": "alias/of-other", "TargetKeyId": id}, arn
 	case "DeleteAlias":

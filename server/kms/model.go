@@ -1,6 +1,8 @@
 package kms
 
 import (
+	"strings"
+
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
 )
@@ -54,6 +56,28 @@ func ciphertextType() shape.Blob { return shape.Blob{Min: 1, Max: 6144} }
 func grantTokenList() shape.List { return shape.List{Max: 10} }
 
 func grantTokenType() shape.String { return shape.String{Min: 1, Max: 8192} }
+
+func grantIDType() shape.String { return shape.String{Min: 1, Max: 128} }
+
+func grantNameType() shape.String {
+	return shape.String{Min: 1, Max: 256, Pattern: &shape.Pattern{
+		Expr: "^[a-zA-Z0-9:/_-]+$", Match: some(func(r rune) bool { return word(r) || r == ':' || r == '/' || r == '-' }),
+	}}
+}
+
+func grantOperationType() shape.String { return shape.String{Enum: grantOperations()} }
+
+func principalIDType() shape.String {
+	return shape.String{Min: 1, Max: 256, Pattern: &shape.Pattern{
+		Expr: `^[\w+=,.@:/-]+$`, Match: some(func(r rune) bool { return word(r) || strings.ContainsRune("+=,.@:/-", r) }),
+	}}
+}
+
+// servicePrincipalType and sourceArnType are of members that the Go SDK has and
+// botocore's model does not have yet. Their bounds are those of the like.
+func servicePrincipalType() shape.String { return shape.String{Min: 1, Max: 256} }
+
+func sourceArnType() shape.String { return shape.String{Min: 1, Max: 2048} }
 
 func tagKeyType() shape.String { return shape.String{Min: 1, Max: 128} }
 

@@ -28,6 +28,7 @@ func requests() map[string]struct {
 	return map[string]row{
 		"CancelKeyDeletion":               {keyRequestShape().Describe(), sdk.CancelKeyDeletionInput{}},
 		"CreateAlias":                     {aliasTargetShape().Describe(), sdk.CreateAliasInput{}},
+		"CreateGrant":                     {createGrantShape().Describe(), sdk.CreateGrantInput{}},
 		"CreateKey":                       {createKeyShape().Describe(), sdk.CreateKeyInput{}},
 		"Decrypt":                         {decryptShape().Describe(), sdk.DecryptInput{}},
 		"DeleteAlias":                     {deleteAliasShape().Describe(), sdk.DeleteAliasInput{}},
@@ -46,12 +47,16 @@ func requests() map[string]struct {
 		"GetKeyPolicy":                    {getKeyPolicyShape().Describe(), sdk.GetKeyPolicyInput{}},
 		"GetKeyRotationStatus":            {keyRequestShape().Describe(), sdk.GetKeyRotationStatusInput{}},
 		"ListAliases":                     {listAliasesShape().Describe(), sdk.ListAliasesInput{}},
+		"ListGrants":                      {listGrantsShape().Describe(), sdk.ListGrantsInput{}},
 		"ListKeyPolicies":                 {listShape().Describe(), sdk.ListKeyPoliciesInput{}},
 		"ListKeyRotations":                {listKeyRotationsShape().Describe(), sdk.ListKeyRotationsInput{}},
 		"ListKeys":                        {listKeysShape().Describe(), sdk.ListKeysInput{}},
 		"ListResourceTags":                {listShape().Describe(), sdk.ListResourceTagsInput{}},
+		"ListRetirableGrants":             {listRetirableGrantsShape().Describe(), sdk.ListRetirableGrantsInput{}},
 		"PutKeyPolicy":                    {putKeyPolicyShape().Describe(), sdk.PutKeyPolicyInput{}},
 		"ReEncrypt":                       {reEncryptShape().Describe(), sdk.ReEncryptInput{}},
+		"RetireGrant":                     {retireGrantShape().Describe(), sdk.RetireGrantInput{}},
+		"RevokeGrant":                     {revokeGrantShape().Describe(), sdk.RevokeGrantInput{}},
 		"RotateKeyOnDemand":               {keyRequestShape().Describe(), sdk.RotateKeyOnDemandInput{}},
 		"ScheduleKeyDeletion":             {scheduleKeyDeletionShape().Describe(), sdk.ScheduleKeyDeletionInput{}},
 		"TagResource":                     {tagResourceShape().Describe(), sdk.TagResourceInput{}},
@@ -166,7 +171,7 @@ func compareWithSDK(t *testing.T, path string, ours shape.Description, theirs re
 // TestPatterns holds the hand-written matchers against the regular expressions
 // that they stand for.
 func TestPatterns(t *testing.T) {
-	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType()} {
+	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType(), grantNameType(), principalIDType()} {
 		// Java's \uXXXX is Go's \x{XXXX}, and the model means the whole string.
 		expr := regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(s.Pattern.Expr, `\x{$1}`)
 		expr = strings.ReplaceAll(expr, "0-9-_.", `0-9\-_.`)

@@ -28,9 +28,14 @@ func listKeyID() shape.Member[listRequest] {
 }
 
 func listPage() []shape.Member[listRequest] {
-	return []shape.Member[listRequest]{
-		shape.Number("Limit", limitType(), func(q *listRequest) *int { return &q.Limit }),
-		shape.Text("Marker", markerType(), func(q *listRequest) *string { return &q.Marker }),
+	return pageOf(func(q *listRequest) *listRequest { return q })
+}
+
+// pageOf are Limit and Marker in a request that has a listRequest.
+func pageOf[T any](of func(*T) *listRequest) []shape.Member[T] {
+	return []shape.Member[T]{
+		shape.Number("Limit", limitType(), func(q *T) *int { return &of(q).Limit }),
+		shape.Text("Marker", markerType(), func(q *T) *string { return &of(q).Marker }),
 	}
 }
 

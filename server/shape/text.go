@@ -53,12 +53,13 @@ func (s *scanner) blob() ([]byte, error) {
 	return out[:n], nil
 }
 
-// pairs reads an object of strings, sorted by key.
+// pairs reads an object of strings, sorted by key. An empty one is not nil, as an
+// absent one is.
 func (s *scanner) pairs() ([]Pair, error) {
 	if err := s.expect('{'); err != nil {
 		return nil, err
 	}
-	var pairs []Pair
+	pairs := []Pair{}
 	for first := true; ; first = false {
 		name, more, err := s.name(first)
 		if err != nil {

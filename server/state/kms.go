@@ -44,6 +44,7 @@ func (s KeyState) String() string {
 // (fsm.Table.Touch), so that one guarded read of the key guards all of them.
 // Read the key first, then its children without guard: a child that has changed
 // since then belongs to a newer revision of the key, and the commit conflicts.
+// Grants are the exception (see Grant).
 type Key struct {
 	AccountID   string      `cbor:"1,keyasint"`
 	Region      string      `cbor:"2,keyasint"`

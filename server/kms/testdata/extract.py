@@ -28,6 +28,24 @@ NEWER = {
                            encapsulation | {"SharedSecretCiphertextBlob": "CiphertextType"}),
 }
 
+# Grants to service principals: the bounds of the two new shapes are not in the SDK; ours are those of the like.
+model["shapes"].setdefault("ServicePrincipalType", {"type": "string", "min": 1, "max": 256})
+model["shapes"].setdefault("GrantConstraintSourceArnType", {"type": "string", "min": 1, "max": 2048})
+NEWER_MEMBERS = {
+    "CreateGrantRequest": {"GranteeServicePrincipal": "ServicePrincipalType", "RetiringServicePrincipal": "ServicePrincipalType"},
+    "ListGrantsRequest": {"GranteeServicePrincipal": "ServicePrincipalType"},
+    "ListRetirableGrantsRequest": {"RetiringServicePrincipal": "ServicePrincipalType"},
+    "GrantConstraints": {"SourceArn": "GrantConstraintSourceArnType"},
+}
+NO_LONGER_REQUIRED = {"CreateGrantRequest": "GranteePrincipal", "ListRetirableGrantsRequest": "RetiringPrincipal"}
+for name, members in NEWER_MEMBERS.items():
+    for member, shape in members.items():
+        model["shapes"][name]["members"].setdefault(member, {"shape": shape})
+for name, member in NO_LONGER_REQUIRED.items():
+    required = model["shapes"][name]["required"]
+    if member in required:
+        required.remove(member)
+
 
 def describe(name):
     shape = model["shapes"][name]
