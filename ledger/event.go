@@ -38,7 +38,39 @@ type UserIdentity struct {
 	AccountID   string `json:"accountId,omitempty"`
 	AccessKeyID string `json:"accessKeyId,omitempty"`
 	UserName    string `json:"userName,omitempty"`
-	InvokedBy   string `json:"invokedBy,omitempty"`
+
+	SessionContext *SessionContext `json:"sessionContext,omitempty"`
+
+	InvokedBy string `json:"invokedBy,omitempty"`
+}
+
+// SessionContext says how a caller came by temporary credentials ("CloudTrail
+// userIdentity element").
+type SessionContext struct {
+	SessionIssuer       *SessionIssuer       `json:"sessionIssuer,omitempty"`
+	WebIDFederationData *WebIDFederationData `json:"webIdFederationData,omitempty"`
+	SourceIdentity      string               `json:"sourceIdentity,omitempty"`
+	Attributes          SessionAttributes    `json:"attributes"`
+}
+
+// SessionIssuer is the identity that a session acts for.
+type SessionIssuer struct {
+	Type        string `json:"type"` // Role
+	PrincipalID string `json:"principalId"`
+	ARN         string `json:"arn"`
+	AccountID   string `json:"accountId"`
+	UserName    string `json:"userName"`
+}
+
+// WebIDFederationData says whose word a session rests on.
+type WebIDFederationData struct {
+	FederatedProvider string `json:"federatedProvider,omitempty"`
+}
+
+// SessionAttributes are those of a session.
+type SessionAttributes struct {
+	CreationDate     string `json:"creationDate"`     // RFC 3339, UTC, whole seconds
+	MFAAuthenticated string `json:"mfaAuthenticated"` // "true" or "false"
 }
 
 // Resource is a thing that the call touched.

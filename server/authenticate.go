@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
@@ -19,6 +20,11 @@ type Identity interface {
 	// Authenticate answers who an access key stands for, by reads that guard the
 	// transaction; both nil where it stands for nobody.
 	Authenticate(tx *fsm.Txn, accessKeyID string) (*call.Principal, *state.AccessKey, error)
+	// OpenSession opens a session token, or answers identity.ErrToken.
+	OpenSession(ctx context.Context, view fsm.View, token string) (*identity.Session, error)
+	// Resume answers who a session is, by reads that guard the transaction; nil
+	// where it is nobody any more.
+	Resume(tx *fsm.Txn, session *identity.Session) (*call.Principal, error)
 	// Secret opens the secret of an access key.
 	Secret(ctx context.Context, view fsm.View, key *state.AccessKey) (identity.Secret, error)
 }
@@ -29,13 +35,24 @@ type authenticator struct {
 	identity Identity
 	verifier *sigv4.Verifier
 	keys     *sigv4.Keys
+	sessions *sessions
+	now      func() time.Time
 }
 
 // caller is whose signature a request carries, by the record of the access key
 // that it was verified under.
 type caller struct {
-	claim *sigv4.Claim
-	key   *state.AccessKey
+	claim   *sigv4.Claim
+	key     *state.AccessKey  // nil where there is a session
+	session *identity.Session // nil where there is a key
+}
+
+// account is whose quota of work the caller's requests count for.
+func (c *caller) account() string {
+	if c.session != nil {
+		return c.session.AccountID
+	}
+	return c.key.AccountID
 }
 
 // unauthenticated is the refusal of a request that does not authenticate. It is
@@ -55,21 +72,30 @@ func (a *authenticator) authenticate(ctx context.Context, r *http.Request, scope
 	if refusal != nil {
 		return nil, &unauthenticated{refusal}
 	}
-	key, rev, err := a.find(ctx, claim.AccessKeyID)
-	if err != nil {
-		return nil, err
-	}
-	if key == nil {
-		return nil, &unauthenticated{sigv4.ErrUnrecognized}
-	}
-	signingKey, err := a.signingKey(ctx, claim, key, rev)
+	who, signingKey, err := a.credentials(ctx, claim)
 	if err != nil {
 		return nil, err
 	}
 	if refusal := claim.Verify(r, hash, signingKey); refusal != nil {
 		return nil, &unauthenticated{refusal}
 	}
-	return &caller{claim: claim, key: key}, nil
+	return who, nil
+}
+
+// credentials finds what a claim says that it was signed with.
+func (a *authenticator) credentials(ctx context.Context, claim *sigv4.Claim) (*caller, *sigv4.SigningKey, error) {
+	if claim.Token != "" || identity.IsTemporary(claim.AccessKeyID) {
+		return a.temporary(ctx, claim)
+	}
+	key, rev, err := a.find(ctx, claim.AccessKeyID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if key == nil {
+		return nil, nil, &unauthenticated{sigv4.ErrUnrecognized}
+	}
+	signingKey, err := a.signingKey(ctx, claim, key, rev)
+	return &caller{claim: claim, key: key}, signingKey, err
 }
 
 // maxAccessKeyID is the longest access key id (AccessKey, IAM API reference). A
@@ -115,6 +141,13 @@ func (a *authenticator) signingKey(ctx context.Context, claim *sigv4.Claim, key 
 // confirm answers who the caller is, by reads that guard the transaction, and
 // errMoved where the access key is not what the signature was verified under.
 func (a *authenticator) confirm(tx *fsm.Txn, who *caller) (*call.Principal, error) {
+	if who.session != nil {
+		principal, err := a.identity.Resume(tx, who.session)
+		if err == nil && principal == nil {
+			err = errMoved
+		}
+		return principal, err
+	}
 	principal, key, err := a.identity.Authenticate(tx, who.key.ID)
 	if err != nil {
 		return nil, err

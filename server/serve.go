@@ -97,7 +97,7 @@ func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, e
 	var response any
 	var refusal *call.Error
 	var committed *fsm.Txn
-	index, err := s.node.Transact(ctx, who.key.AccountID, func(tx *fsm.Txn) error {
+	index, err := s.node.Transact(ctx, who.account(), func(tx *fsm.Txn) error {
 		committed = tx
 		principal, err := s.auth.confirm(tx, who)
 		if err != nil {

@@ -117,6 +117,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.auth = &authenticator{
 		node: cfg.Node, identity: cfg.Identity, keys: sigv4.NewKeys(maxSigningKeys),
+		sessions: newSessions(maxSessions), now: s.now,
 		verifier: sigv4.New(sigv4.Config{Regions: cfg.Regions, Now: s.now}),
 	}
 	s.metrics = newMetrics(&s.busy.inside)

@@ -36,12 +36,14 @@ type Call struct {
 
 // Principal is an authenticated identity.
 type Principal struct {
-	Type        string // "IAMUser" or "Root", as CloudTrail's userIdentity.type
+	Type        string // "IAMUser", "AssumedRole" …, as CloudTrail's userIdentity.type
 	AccountID   string // 12 digits
 	ARN         string // arn:aws:iam::123456789012:user/admin
 	PrincipalID string // AIDA…
 	UserName    string
 	AccessKeyID string
+	// Session is nil for long-term credentials.
+	Session *Session
 }
 
 // Record is an operation's part of the audit record. The values are structs

@@ -125,21 +125,15 @@ func (s *Service) createAccount(ctx context.Context, tx *fsm.Txn, system *state.
 
 // createUser writes the administrator and an access key for it.
 func (s *Service) createUser(ctx context.Context, tx *fsm.Txn, system *state.System, account *state.Account) (*Credentials, error) {
-	draw := &ids{hsm: s.hsm}
-	user := &state.User{AccountID: account.ID, Name: administrator, Path: "/", ID: draw.user(ctx), Created: s.now().UnixMilli()}
-	key := &state.AccessKey{
-		ID: draw.accessKey(ctx), AccountID: account.ID, UserName: user.Name, UserID: user.ID,
-		Active: true, Created: s.now().UnixMilli(),
-	}
-	secret := draw.secret(ctx)
-	if draw.err != nil {
-		return nil, draw.err
-	}
-	sealed, err := s.hsm.Encrypt(ctx, system.SecretsKey, secret.Reveal(), []byte(key.ID))
+	id, err := s.NewID(ctx, "AIDA")
 	if err != nil {
-		return nil, fmt.Errorf("sealing the secret of %s: %w", key.ID, err)
+		return nil, err
 	}
-	key.Secret = sealed
+	user := &state.User{AccountID: account.ID, Name: administrator, Path: "/", ID: id, Created: s.now().UnixMilli()}
+	key, secret, err := s.newAccessKey(ctx, system, user)
+	if err != nil {
+		return nil, err
+	}
 	if err := store(tx, user, key); err != nil {
 		return nil, err
 	}
@@ -147,6 +141,42 @@ func (s *Service) createUser(ctx context.Context, tx *fsm.Txn, system *state.Sys
 		AccountID: account.ID, AccountName: account.Name, UserName: user.Name, UserARN: user.ARN(),
 		AccessKeyID: key.ID, Secret: secret,
 	}, nil
+}
+
+// NewID draws a unique id that begins with a prefix, "AIDA".
+func (s *Service) NewID(ctx context.Context, prefix string) (string, error) {
+	draw := &ids{hsm: s.hsm}
+	id := draw.unique(ctx, prefix)
+	return id, draw.err
+}
+
+// NewAccessKey makes an active access key of a user, and answers its secret,
+// which is sealed in the record. It writes nothing.
+func (s *Service) NewAccessKey(ctx context.Context, tx *fsm.Txn, user *state.User) (*state.AccessKey, Secret, error) {
+	system, _, err := state.Systems.Peek(tx.View(), state.SystemID)
+	if err != nil {
+		return nil, Secret{}, err
+	}
+	if system == nil {
+		return nil, Secret{}, errNotInitialized
+	}
+	return s.newAccessKey(ctx, system, user)
+}
+
+func (s *Service) newAccessKey(ctx context.Context, system *state.System, user *state.User) (*state.AccessKey, Secret, error) {
+	draw := &ids{hsm: s.hsm}
+	key := &state.AccessKey{
+		ID: draw.accessKey(ctx), AccountID: user.AccountID, UserName: user.Name, UserID: user.ID, Active: true, Created: s.now().UnixMilli(),
+	}
+	secret := draw.secret(ctx)
+	if draw.err != nil {
+		return nil, Secret{}, draw.err
+	}
+	var err error
+	if key.Secret, err = s.hsm.Encrypt(ctx, system.SecretsKey, secret.Reveal(), []byte(key.ID)); err != nil {
+		return nil, Secret{}, fmt.Errorf("sealing the secret of %s: %w", key.ID, err)
+	}
+	return key, secret, nil
 }
 
 // AdministratorAccess is AWS's policy that allows everything; a new account's

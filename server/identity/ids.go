@@ -22,14 +22,20 @@ func (d *ids) account(ctx context.Context) string {
 	return fmt.Sprintf("%d", 100_000_000_000+n%900_000_000_000)
 }
 
-// user draws a user's unique id: AIDA and 17 characters.
-func (d *ids) user(ctx context.Context) string {
-	return "AIDA" + base32.StdEncoding.EncodeToString(d.draw(ctx, 15))[:17]
+// unique draws the unique id of a user, role, group or policy: a prefix of four
+// letters that says which, and 17 characters.
+func (d *ids) unique(ctx context.Context, prefix string) string {
+	return prefix + base32.StdEncoding.EncodeToString(d.draw(ctx, 15))[:17]
 }
 
 // accessKey draws an access key id: AKIA and 16 characters, 80 random bits.
 func (d *ids) accessKey(ctx context.Context) string {
 	return "AKIA" + base32.StdEncoding.EncodeToString(d.draw(ctx, 10))
+}
+
+// temporary draws the access key id of a session: ASIA and 16 characters.
+func (d *ids) temporary(ctx context.Context) string {
+	return "ASIA" + base32.StdEncoding.EncodeToString(d.draw(ctx, 10))
 }
 
 // secret draws a secret access key: 40 characters, 240 random bits.

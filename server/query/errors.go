@@ -15,6 +15,7 @@ var translations = map[string]struct {
 }{
 	"AccessDeniedException":               {"AccessDenied", http.StatusForbidden},
 	"DependencyTimeoutException":          {"ServiceUnavailable", http.StatusServiceUnavailable},
+	"ExpiredTokenException":               {"ExpiredToken", http.StatusForbidden},
 	"IncompleteSignatureException":        {"IncompleteSignature", http.StatusBadRequest},
 	"InvalidSignatureException":           {"SignatureDoesNotMatch", http.StatusForbidden},
 	"KMSInternalException":                {"InternalFailure", http.StatusInternalServerError},

@@ -150,6 +150,7 @@ func appendIdentity(b []byte, u *ledger.UserIdentity) []byte {
 	b = appendOptional(b, "accountId", u.AccountID, maxName)
 	b = appendOptional(b, "accessKeyId", u.AccessKeyID, maxName)
 	b = appendOptional(b, "userName", u.UserName, maxName)
+	b = appendSession(b, u.SessionContext)
 	b = appendOptional(b, "invokedBy", u.InvokedBy, maxName)
 	return closeObject(b, start)
 }

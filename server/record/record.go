@@ -48,6 +48,8 @@ func Encode(c *call.Call, refusal *call.Error) ([]byte, error) {
 			AccountID:   c.Principal.AccountID,
 			AccessKeyID: c.Principal.AccessKeyID,
 			UserName:    c.Principal.UserName,
+
+			SessionContext: sessionContext(c.Principal.Session),
 		},
 	}
 	if refusal != nil {

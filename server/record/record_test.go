@@ -68,6 +68,7 @@ func expected(c *call.Call) *ledger.Event {
 		UserIdentity: ledger.UserIdentity{
 			Type: c.Principal.Type, PrincipalID: c.Principal.PrincipalID, ARN: c.Principal.ARN,
 			AccountID: c.Principal.AccountID, AccessKeyID: c.Principal.AccessKeyID, UserName: c.Principal.UserName,
+			SessionContext: sessionContext(c.Principal.Session),
 		},
 		EventTime: c.Time.UTC().Format(time.RFC3339), EventSource: c.Service + ".amazonaws.com", EventName: c.Operation,
 		AWSRegion: c.Region, SourceIPAddress: c.SourceIP, UserAgent: c.UserAgent,
@@ -93,6 +94,10 @@ func TestEncodeEqualsEncodingJSON(t *testing.T) {
 		c.Record.Additional = rapid.SampledFrom([]any{nil, map[string]int{"a": 1}}).Draw(t, "additional")
 		c.Record.Resources = rapid.SampledFrom([][]ledger.Resource{nil, {}, {{ARN: "a\nb"}, {Type: "t"}}}).Draw(t, "resources")
 		c.TLS = rapid.SampledFrom([]*ledger.TLSDetails{nil, {}, {CipherSuite: "c"}}).Draw(t, "tls")
+		issuer := call.Issuer{Type: "Role", ID: "AROA", ARN: text.Draw(t, "issuer"), Name: "r"}
+		c.Principal.Session = rapid.SampledFrom([]*call.Session{
+			nil, {}, {Name: "s", Issuer: issuer, Issued: 1_790_000_000_999}, {Issuer: issuer, Provider: "p", SourceIdentity: "i"},
+		}).Draw(t, "session")
 		c.ReadOnly = rapid.Bool().Draw(t, "readOnly")
 
 		got, err := Encode(c, nil)

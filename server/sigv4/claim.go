@@ -36,6 +36,7 @@ func New(cfg Config) *Verifier {
 // rightly scoped, but not proved.
 type Claim struct {
 	AccessKeyID string
+	Token       string // X-Amz-Security-Token; empty for long-term credentials
 	Date        string // YYYYMMDD of the credential scope
 	Region      string
 	Service     string
@@ -83,13 +84,26 @@ func (v *Verifier) Claim(r *http.Request, scope Scope) (*Claim, *call.Error) {
 	if refusal := v.checkScope(&cred, scope, date.stamp); refusal != nil {
 		return nil, refusal
 	}
-	if len(r.Header["X-Amz-Security-Token"]) > 0 {
-		return nil, ErrUnrecognized // no session token was ever issued
+	token, refusal := securityToken(r.Header)
+	if refusal != nil {
+		return nil, refusal
 	}
 	return &Claim{
-		AccessKeyID: cred.keyID, Date: cred.date, Region: cred.region, Service: cred.service,
+		AccessKeyID: cred.keyID, Token: token, Date: cred.date, Region: cred.region, Service: cred.service,
 		scope: cred.scope, stamp: date.stamp, signedHeaders: auth.signedHeaders, signature: auth.signature,
 	}, nil
+}
+
+// securityToken answers the session token of a request, which is signed like all
+// X-Amz-* headers.
+func securityToken(h http.Header) (string, *call.Error) {
+	switch tokens := h["X-Amz-Security-Token"]; len(tokens) {
+	case 0:
+		return "", nil
+	case 1:
+		return tokens[0], nil
+	}
+	return "", ErrUnrecognized
 }
 
 // checkSigned sees to it that the signature covers what the request means: the

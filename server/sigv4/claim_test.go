@@ -77,8 +77,9 @@ func TestRefusalsOfClaims(t *testing.T) {
 		{"everything in the scope", auth("20150830/us-east-1/kms/aws4_request", "a/b/c/d"), "InvalidSignatureException: Credential should be scoped to a valid region. " +
 			"Credential should be scoped to correct service: 'kms'. Credential should be scoped with a valid terminator: 'aws4_request'. " +
 			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: 'a' != '20150830', from '20150830T123600Z'. "},
-		{"session token", headers{"X-Amz-Security-Token": "t", "Authorization": strings.Replace(goodAuth, "host;", "host;x-amz-security-token;", 1)},
-			"UnrecognizedClientException: The security token included in the request is invalid."},
+		{"session token", headers{"X-Amz-Security-Token": "t", "Authorization": strings.Replace(goodAuth, "host;", "host;x-amz-security-token;", 1)}, ""},
+		{"session token unsigned", headers{"X-Amz-Security-Token": "t"},
+			"InvalidSignatureException: 'X-Amz-Security-Token' must be a 'SignedHeader' in the AWS Authorization."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, got := claimWith(test.headers); got != test.want {

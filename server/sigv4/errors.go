@@ -30,6 +30,9 @@ var (
 // who has no secret shall not learn which access keys exist.
 var ErrUnrecognized = call.Errorf(unrecognizedClient, "The security token included in the request is invalid.")
 
+// ErrExpired refuses a session that is over.
+var ErrExpired = call.Errorf("ExpiredTokenException", "The security token included in the request is expired")
+
 // fingerprint names an Authorization header in a message without repeating it,
 // as AWS does.
 func fingerprint(header string) string {
