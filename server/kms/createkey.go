@@ -86,13 +86,12 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	k := &state.Key{
 		AccountID: c.Principal.AccountID, Region: c.Region, ID: id,
 		State: state.Enabled, Description: req.Description, Created: c.Time.UnixMilli(),
-		Usage: usage, Spec: hsm.KeySpec(spec), Origin: state.OriginKMS, MultiRegion: req.MultiRegion,
+		Usage: usage, Spec: hsm.KeySpec(spec), Origin: req.origin(), MultiRegion: req.MultiRegion,
 	}
-	material, err := s.generate(ctx, k, c.Time)
+	material, err := s.firstMaterial(ctx, k, c.Time)
 	if err != nil {
 		return nil, err
 	}
-	k.MaterialID = material.ID
 	if err := store(tx, k, material, req); err != nil {
 		return nil, err
 	}
@@ -120,8 +119,10 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKe
 	if err := put(tx, k); err != nil {
 		return err
 	}
-	if err := state.KeyMaterials.Put(tx, material, k.AccountID, k.Region, k.ID, material.ID); err != nil {
-		return err
+	if material != nil {
+		if err := state.KeyMaterials.Put(tx, material, k.AccountID, k.Region, k.ID, material.ID); err != nil {
+			return err
+		}
 	}
 	if len(req.Tags) > 0 {
 		if err := putTags(tx, k, mergeTags(nil, req.Tags)); err != nil {
@@ -132,6 +133,21 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKe
 		return nil
 	}
 	return state.KeyPolicies.Put(tx, &state.KeyPolicy{Text: req.Policy}, k.AccountID, k.Region, k.ID)
+}
+
+// firstMaterial gives a new key its material, or has it wait for an import: then
+// it answers nil.
+func (s *Service) firstMaterial(ctx context.Context, k *state.Key, now time.Time) (*state.KeyMaterial, error) {
+	if k.Origin == state.OriginExternal {
+		k.State = state.PendingImport
+		return nil, nil
+	}
+	material, err := s.generate(ctx, k, now)
+	if err != nil {
+		return nil, err
+	}
+	k.MaterialID = material.ID
+	return material, nil
 }
 
 // generate makes material for a key inside the partition.

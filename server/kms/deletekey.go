@@ -44,8 +44,11 @@ func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) er
 // the lists: what is added to them touches the key.
 func deleteChildren(tx *fsm.Txn, k *state.Key) error {
 	id := []string{k.AccountID, k.Region, k.ID}
-	err := state.KeyMaterials.Scan(tx.View(), id, nil, func(id []string, _ *state.KeyMaterial) (bool, error) {
+	err := state.KeyMaterials.Scan(tx.View(), id, nil, func(id []string, m *state.KeyMaterial) (bool, error) {
 		state.KeyMaterials.Delete(tx, id...)
+		if m.ValidTo != 0 {
+			state.Expirations.Delete(tx, expiry(k, m)...)
+		}
 		return true, nil
 	})
 	if err != nil {

@@ -78,7 +78,8 @@ type cancelKeyDeletionResponse struct {
 	KeyID string `json:"KeyId"`
 }
 
-// cancelKeyDeletion leaves the key disabled, whatever it was before.
+// cancelKeyDeletion leaves the key disabled, whatever it was before, or pending
+// import where it lacks material.
 func (s *Service) cancelKeyDeletion(_ context.Context, tx *fsm.Txn, c *call.Call, req *keyRequest) (*cancelKeyDeletionResponse, error) {
 	c.Record.Parameters = &keyParameters{KeyID: req.KeyID}
 	k, err := s.key(tx, c, req.KeyID, byID)
@@ -88,6 +89,9 @@ func (s *Service) cancelKeyDeletion(_ context.Context, tx *fsm.Txn, c *call.Call
 	state.Deletions.Delete(tx, due(k.Key)...)
 	next := *k.Key
 	next.State, next.Deletion = state.Disabled, 0
+	if next.Origin == state.OriginExternal && !next.Imported {
+		next.State = state.PendingImport
+	}
 	if err := put(tx, &next); err != nil {
 		return nil, err
 	}

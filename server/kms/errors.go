@@ -62,6 +62,21 @@ func invalidMAC() error { return &call.Error{Code: "KMSInvalidMacException", Sta
 // invalidPublicKey refuses a peer's public key that is none, or on another curve.
 func invalidPublicKey() error { return &call.Error{Code: "ValidationException", Status: 400} }
 
+// incorrectKeyMaterial refuses material that is not of the key's spec or not what
+// the request says of it.
+func incorrectKeyMaterial() error {
+	return &call.Error{Code: "IncorrectKeyMaterialException", Status: 400}
+}
+
+// invalidImportToken refuses a token that is not of this key, or none at all.
+func invalidImportToken() error {
+	return &call.Error{Code: "InvalidImportTokenException", Status: 400}
+}
+
+func expiredImportToken() error {
+	return &call.Error{Code: "ExpiredImportTokenException", Status: 400}
+}
+
 func incorrectKey() error {
 	return call.Errorf("IncorrectKeyException",
 		"The key ID in the request does not identify a CMK that can perform this operation.")

@@ -50,6 +50,7 @@ type fixture struct {
 func newFixture(t testing.TB) *fixture {
 	f := &fixture{TB: t, node: servertest.New(t), hsm: servertest.NewHSM(t), now: start, account: account, region: region}
 	f.use(f.hsm)
+	f.initialize(f.hsm)
 	return f
 }
 
@@ -61,6 +62,21 @@ func (f *fixture) use(partition kms.HSM) {
 	f.operations = map[string]call.Operation{}
 	for _, op := range f.service.Operations() {
 		f.operations[op.Name] = op
+	}
+}
+
+// initialize gives the cluster a secrets key of the partition.
+func (f *fixture) initialize(partition kms.HSM) {
+	f.Helper()
+	secrets, err := partition.GenerateKey(f.Context(), 1, hsm.SymmetricDefault)
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, err = f.node.Transact(f.Context(), f.account, func(tx *fsm.Txn) error {
+		return state.Systems.Put(tx, &state.System{Generation: 1, SecretsKey: secrets}, state.SystemID)
+	})
+	if err != nil {
+		f.Fatal(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cofre-kms/cofre/server/call"
@@ -47,10 +48,14 @@ var seeds = map[string]m{
 	"CreateAlias": {"AliasName": "alias/a", "TargetKeyId": absent},
 	"CreateGrant": {"KeyId": absent, "GranteePrincipal": account, "Operations": []string{"Decrypt", "CreateGrant"}, "Name": "n",
 		"Constraints": m{"EncryptionContextEquals": m{"a": "b"}}, "RetiringPrincipal": "arn:aws:iam::" + account + ":user/x"},
-	"ListGrants":           {"KeyId": absent, "GrantId": "x"},
-	"ListRetirableGrants":  {"RetiringPrincipal": "arn:aws:iam::" + account + ":root"},
-	"RetireGrant":          {"GrantToken": "AQ=="},
-	"RevokeGrant":          {"KeyId": absent, "GrantId": "x"},
+	"ListGrants":                {"KeyId": absent, "GrantId": "x"},
+	"ListRetirableGrants":       {"RetiringPrincipal": "arn:aws:iam::" + account + ":root"},
+	"RetireGrant":               {"GrantToken": "AQ=="},
+	"RevokeGrant":               {"KeyId": absent, "GrantId": "x"},
+	"GetParametersForImport":    {"KeyId": absent, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "SM2"},
+	"DeleteImportedKeyMaterial": {"KeyId": keyARN(absent), "KeyMaterialId": strings.Repeat("a", 64)},
+	"ImportKeyMaterial": {"KeyId": absent, "ImportToken": []byte{0xa0}, "EncryptedKeyMaterial": []byte("x"), "ValidTo": 1.8e9,
+		"ImportType": "NEW_KEY_MATERIAL", "KeyMaterialDescription": "a b"},
 	"UpdateAlias":          {"AliasName": "alias/a", "TargetKeyId": keyARN(absent)},
 	"DeleteAlias":          {"AliasName": "alias/a"},
 	"Encrypt":              {"KeyId": "alias/a", "Plaintext": []byte("x"), "EncryptionContext": m{"a": "b"}, "GrantTokens": []string{"x"}},

@@ -95,7 +95,8 @@ func TestCreateKeyRefusals(t *testing.T) {
 		"failed to satisfy constraint: Member must satisfy enum value set: [RSA_2048, RSA_3072, RSA_4096, ECC_NIST_P256, ECC_NIST_P384, "+
 		"ECC_NIST_P521, ECC_SECG_P256K1, SYMMETRIC_DEFAULT, HMAC_224, HMAC_256, HMAC_384, HMAC_512, SM2, ML_DSA_44, ML_DSA_65, "+
 		"ML_DSA_87, ECC_NIST_EDWARDS25519, ML_KEM_512, ML_KEM_768, ML_KEM_1024]")
-	f.refuse("CreateKey", m{"Origin": "EXTERNAL"}, "UnsupportedOperationException: Keys with an Origin of EXTERNAL are not supported.")
+	f.refuse("CreateKey", m{"Origin": "EXTERNAL_KEY_STORE"},
+		"UnsupportedOperationException: Keys with an Origin of EXTERNAL_KEY_STORE are not supported.")
 	f.refuse("CreateKey", m{"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1"},
 		"CustomKeyStoreNotFoundException: The custom key store cks-1 does not exist.")
 	f.refuse("CreateKey", m{"XksKeyId": "x"}, "ValidationException: XksKeyId is valid only with an Origin of EXTERNAL_KEY_STORE.")
@@ -254,6 +255,7 @@ func TestStates(t *testing.T) {
 		"RotateKeyOnDemand": {"", disabled, deletion, importing, ""},
 		"GenerateDataKey":   use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyLastUsage": always, "GetKeyPolicy": always,
 		"GetPublicKey": use, "ListAliases": always,
+		"DeleteImportedKeyMaterial": always, "GetParametersForImport": change, "ImportKeyMaterial": change,
 		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use,
 		"ScheduleKeyDeletion": change, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
 		"UpdateKeyDescription": change,
@@ -295,6 +297,8 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 	case "GetPublicKey":
 		id, arn = f.create(m{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})
 		return m{"KeyId": id}, arn
+	case "GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial":
+		return f.prepareImport(operation)
 	case "CreateAlias":
 		return m{"AliasName": "alias/new", "TargetKeyId": id}, arn
 	case "CreateGrant":

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -59,10 +60,16 @@ func (q *createKeyRequest) check(spec, usage string) error {
 	if q.CustomKeyStoreID != "" {
 		return noKeyStore(q.CustomKeyStoreID)
 	}
-	if q.origin() != state.OriginKMS {
-		return unsupported("Keys with an Origin of %s are not supported.", q.origin())
+	switch q.origin() {
+	case state.OriginKMS:
+		return nil
+	case state.OriginExternal:
+		if importable(hsm.KeySpec(spec)) {
+			return nil
+		}
+		return unsupported("Key material of the key spec %s cannot be imported.", spec)
 	}
-	return nil
+	return unsupported("Keys with an Origin of %s are not supported.", q.origin())
 }
 
 // usages are what keys of a spec can be for ("Key spec reference" in the KMS

@@ -112,9 +112,9 @@ func (e *rotationsListEntry) importing(m *state.KeyMaterial) {
 		e.ImportState = "PENDING_IMPORT"
 		return
 	}
-	e.ImportState, e.ExpirationModel = "IMPORTED", "KEY_MATERIAL_DOES_NOT_EXPIRE"
+	e.ImportState, e.ExpirationModel = "IMPORTED", doesNotExpire
 	if m.ValidTo != 0 {
-		e.ExpirationModel, e.ValidTo = "KEY_MATERIAL_EXPIRES", timestamp(m.ValidTo)
+		e.ExpirationModel, e.ValidTo = expires, timestamp(m.ValidTo)
 	}
 }
 

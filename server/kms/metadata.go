@@ -16,7 +16,9 @@ type keyMetadata struct {
 	KeyUsage                 string                    `json:"KeyUsage"`
 	KeyState                 string                    `json:"KeyState"`
 	DeletionDate             timestamp                 `json:"DeletionDate,omitempty"`
+	ValidTo                  timestamp                 `json:"ValidTo,omitempty"`
 	Origin                   string                    `json:"Origin"`
+	ExpirationModel          string                    `json:"ExpirationModel,omitempty"`
 	KeyManager               string                    `json:"KeyManager"`
 	CustomerMasterKeySpec    hsm.KeySpec               `json:"CustomerMasterKeySpec"`
 	KeySpec                  hsm.KeySpec               `json:"KeySpec"`
@@ -50,7 +52,9 @@ func describe(k key) keyMetadata {
 		KeyUsage:              k.Usage,
 		KeyState:              k.State.String(),
 		DeletionDate:          timestamp(k.Deletion),
+		ValidTo:               timestamp(k.ValidTo),
 		Origin:                k.Origin,
+		ExpirationModel:       expirationModel(k.Key),
 		KeyManager:            "CUSTOMER",
 		CustomerMasterKeySpec: k.Spec,
 		KeySpec:               k.Spec,
@@ -84,6 +88,17 @@ func (m *keyMetadata) setAlgorithms(list []string) {
 	case encapsulateDecapsulate:
 		m.EncapsulationAlgorithms = list
 	}
+}
+
+// expirationModel is present while a key has all the material that was imported.
+func expirationModel(k *state.Key) string {
+	switch {
+	case k.ValidTo != 0:
+		return expires
+	case k.Imported:
+		return doesNotExpire
+	}
+	return ""
 }
 
 // recordedMetadata is KeyMetadata as CloudTrail records it of CreateKey.

@@ -119,6 +119,37 @@ func encryptionAlgorithmSpec() shape.String {
 
 func dataKeySpec() shape.String { return shape.String{Enum: []string{"AES_256", "AES_128"}} }
 
+func algorithmSpec() shape.String {
+	return shape.String{Enum: []string{
+		wrapPKCS1, "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE",
+	}}
+}
+
+func wrappingKeySpec() shape.String {
+	return shape.String{Enum: []string{"RSA_2048", "RSA_3072", "RSA_4096", "SM2"}}
+}
+
+func expirationModelType() shape.String {
+	return shape.String{Enum: []string{expires, doesNotExpire}}
+}
+
+func importTypeType() shape.String {
+	return shape.String{Enum: []string{newKeyMaterial, "EXISTING_KEY_MATERIAL"}}
+}
+
+func keyMaterialDescriptionType() shape.String {
+	return shape.String{Max: 256, Pattern: &shape.Pattern{
+		Expr:  `^[a-zA-Z0-9:/_\s.-]+$`,
+		Match: some(func(r rune) bool { return word(r) || strings.ContainsRune(":/.- \t\n\v\f\r", r) }),
+	}}
+}
+
+func keyMaterialIDType() shape.String {
+	return shape.String{Min: 64, Max: 64, Pattern: &shape.Pattern{
+		Expr: "^[a-f0-9]+$", Match: some(func(r rune) bool { return 'a' <= r && r <= 'f' || '0' <= r && r <= '9' }),
+	}}
+}
+
 func dryRunModifierType() shape.String { return shape.String{Enum: []string{ignoreCiphertext}} }
 
 func dataKeyPairSpec() shape.String {

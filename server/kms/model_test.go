@@ -32,6 +32,7 @@ func requests() map[string]struct {
 		"CreateKey":                       {createKeyShape().Describe(), sdk.CreateKeyInput{}},
 		"Decrypt":                         {decryptShape().Describe(), sdk.DecryptInput{}},
 		"DeleteAlias":                     {deleteAliasShape().Describe(), sdk.DeleteAliasInput{}},
+		"DeleteImportedKeyMaterial":       {deleteImportedKeyMaterialShape().Describe(), sdk.DeleteImportedKeyMaterialInput{}},
 		"DescribeKey":                     {describeKeyShape().Describe(), sdk.DescribeKeyInput{}},
 		"DisableKey":                      {keyRequestShape().Describe(), sdk.DisableKeyInput{}},
 		"DisableKeyRotation":              {keyRequestShape().Describe(), sdk.DisableKeyRotationInput{}},
@@ -46,6 +47,8 @@ func requests() map[string]struct {
 		"GetPublicKey":                    {describeKeyShape().Describe(), sdk.GetPublicKeyInput{}},
 		"GetKeyPolicy":                    {getKeyPolicyShape().Describe(), sdk.GetKeyPolicyInput{}},
 		"GetKeyRotationStatus":            {keyRequestShape().Describe(), sdk.GetKeyRotationStatusInput{}},
+		"GetParametersForImport":          {getParametersForImportShape().Describe(), sdk.GetParametersForImportInput{}},
+		"ImportKeyMaterial":               {importKeyMaterialShape().Describe(), sdk.ImportKeyMaterialInput{}},
 		"ListAliases":                     {listAliasesShape().Describe(), sdk.ListAliasesInput{}},
 		"ListGrants":                      {listGrantsShape().Describe(), sdk.ListGrantsInput{}},
 		"ListKeyPolicies":                 {listShape().Describe(), sdk.ListKeyPoliciesInput{}},
@@ -171,10 +174,12 @@ func compareWithSDK(t *testing.T, path string, ours shape.Description, theirs re
 // TestPatterns holds the hand-written matchers against the regular expressions
 // that they stand for.
 func TestPatterns(t *testing.T) {
-	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType(), grantNameType(), principalIDType()} {
+	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType(), grantNameType(), principalIDType(),
+		keyMaterialDescriptionType(), keyMaterialIDType()} {
 		// Java's \uXXXX is Go's \x{XXXX}, and the model means the whole string.
 		expr := regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(s.Pattern.Expr, `\x{$1}`)
 		expr = strings.ReplaceAll(expr, "0-9-_.", `0-9\-_.`)
+		expr = strings.ReplaceAll(expr, `\s`, `\s\x0b`) // Java's has the vertical tab
 		re := regexp.MustCompile(`^(?s:` + expr + `)$`)
 		runes := rapid.OneOf(rapid.RuneFrom([]rune("aZ09_-:/.\t\n\r \x00\x7f\u00ff\u0100é€😀")), rapid.Rune())
 		rapid.Check(t, func(t *rapid.T) {

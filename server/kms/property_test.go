@@ -32,6 +32,7 @@ func (f *fixture) useSoft() {
 		f.Fatal(err)
 	}
 	f.use(partition)
+	f.initialize(partition)
 }
 
 var contexts = rapid.MapOfN(rapid.String(), rapid.String(), 0, 4)

@@ -38,11 +38,13 @@ func (s *Service) duties() []duty {
 		{doing: "removing the grants of a deleted key", done: "grants removed", next: first(state.GrantSweeps), do: sweepGrants},
 		{doing: "rotating a key", done: "key rotated", next: first(state.Rotations), do: s.rotateDue},
 		{doing: "recording what was done to a key", done: "record written", next: first(state.Announcements), do: publish},
+		{doing: "deleting expired key material", done: "expired key material deleted", next: first(state.Expirations), do: expireMaterial},
 	}
 }
 
 // Steward does the work that time causes: it deletes the keys whose window has
-// ended and then their grants, rotates those whose period has, and writes the records that are owed.
+// ended and then their grants, and imported material that has expired, rotates the
+// keys whose period has ended, and writes the records that are owed.
 // It runs until ctx is done and then returns its error; the caller runs
 // it while the node leads. All it does are transactions, so two stewards, or one
 // that is stopped anywhere, do no harm.

@@ -164,7 +164,7 @@ func (f *fixture) steward(ahead time.Duration) (stop func()) {
 func (f *fixture) noTrace(id string) {
 	f.Helper()
 	for _, table := range []string{state.Keys.Name, state.KeyMaterials.Name, state.Aliases.Name, state.KeyAliases.Name,
-		state.KeyTags.Name, state.KeyPolicies.Name, state.Deletions.Name, state.Rotations.Name} {
+		state.KeyTags.Name, state.KeyPolicies.Name, state.Deletions.Name, state.Rotations.Name, state.Expirations.Name} {
 		err := f.node.View().Scan(fsm.NewKey(table), "", func(key fsm.Key, rec *fsm.Record) (bool, error) {
 			if strings.Contains(string(key), id) || strings.Contains(string(rec.Value), id) {
 				f.Errorf("%q is left of key %s", key, id)
