@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/cofre-kms/cofre/test/rig"
 )
@@ -33,7 +34,11 @@ func TestDisableActsAtOnce(t *testing.T) {
 		results := make(chan []attempt)
 		var encrypting sync.WaitGroup
 		for i := range 6 {
-			encrypting.Go(func() { results <- encryptUntil(ctx, t, clients[i%3], key, c.Secrets) })
+			use := func(ctx context.Context) error {
+				_, err := clients[i%3].Encrypt(ctx, &kms.EncryptInput{KeyId: &key, Plaintext: c.Secrets.Plaintext(32)})
+				return err
+			}
+			encrypting.Go(func() { results <- useUntil(ctx, t, use, "DisabledException") })
 		}
 		var disabled, enabled []switching
 		for range rounds {
@@ -68,14 +73,16 @@ func change[In, Out any](t *testing.T, op func(context.Context, *In, ...func(*km
 	return s
 }
 
-func encryptUntil(ctx context.Context, t *testing.T, client *kms.Client, key string, secrets *rig.Secrets) []attempt {
+// useUntil uses a key until it is told to stop. Every use succeeds or is refused
+// with one code.
+func useUntil(ctx context.Context, t *testing.T, use func(context.Context) error, refusal string) []attempt {
 	var all []attempt
 	for ctx.Err() == nil {
 		a := attempt{sent: time.Now()}
-		_, err := client.Encrypt(context.WithoutCancel(ctx), &kms.EncryptInput{KeyId: &key, Plaintext: secrets.Plaintext(32)})
+		err := use(context.WithoutCancel(ctx))
 		a.seen, a.succeeded = time.Now(), err == nil
-		if err != nil && code(err) != "DisabledException" {
-			t.Errorf("while the key is disabled and enabled: %v", err)
+		if err != nil && code(err) != refusal {
+			t.Errorf("while it is forbidden and allowed: %v", err)
 			return all
 		}
 		all = append(all, a)
@@ -85,24 +92,90 @@ func encryptUntil(ctx context.Context, t *testing.T, client *kms.Client, key str
 
 // compare holds attempts against the changes: one that lies wholly between the
 // acknowledgement of a change and the request for the next has one right answer.
-func compare(t *testing.T, attempts []attempt, disabled, enabled []switching) {
+func compare(t *testing.T, attempts []attempt, forbidden, allowed []switching) {
 	t.Helper()
-	inDisabled, inEnabled := 0, 0
+	inForbidden, inAllowed := 0, 0
 	for _, a := range attempts {
-		for i := range disabled {
-			if a.sent.After(disabled[i].seen) && a.seen.Before(enabled[i].sent) {
-				inDisabled++
+		for i := range forbidden {
+			if a.sent.After(forbidden[i].seen) && a.seen.Before(allowed[i].sent) {
+				inForbidden++
 				if a.succeeded {
-					t.Errorf("round %d: Encrypt succeeded, sent %v after DisableKey was acknowledged", i, a.sent.Sub(disabled[i].seen))
+					t.Errorf("round %d: a use succeeded, sent %v after it was acknowledged to be forbidden", i, a.sent.Sub(forbidden[i].seen))
 				}
 			}
-			if i+1 < len(disabled) && a.sent.After(enabled[i].seen) && a.seen.Before(disabled[i+1].sent) {
-				inEnabled++
+			if i+1 < len(forbidden) && a.sent.After(allowed[i].seen) && a.seen.Before(forbidden[i+1].sent) {
+				inAllowed++
 				if !a.succeeded {
-					t.Errorf("round %d: Encrypt was refused, sent %v after EnableKey was acknowledged", i, a.sent.Sub(enabled[i].seen))
+					t.Errorf("round %d: a use was refused, sent %v after it was acknowledged to be allowed", i, a.sent.Sub(allowed[i].seen))
 				}
 			}
 		}
 	}
-	t.Logf("%d attempts; %d while disabled, %d while enabled", len(attempts), inDisabled, inEnabled)
+	t.Logf("%d attempts; %d while forbidden, %d while allowed", len(attempts), inForbidden, inAllowed)
+}
+
+// TestRevokeActsAtOnce is the same of grants: a Decrypt by the right of a grant
+// that is sent, to whatever node, after RevokeGrant or RetireGrant was acknowledged
+// is refused, and one that is sent after CreateGrant was acknowledged succeeds,
+// without a grant token.
+func TestRevokeActsAtOnce(t *testing.T) {
+	const rounds = 200
+	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
+		owners, grantees := c.Clients(t), make([]*kms.Client, len(c.Nodes))
+		for i, n := range c.Nodes {
+			grantees[i] = c.Client(t, n, c.Second)
+		}
+		key := newKey(t, owners[0])
+		sealed, err := owners[0].Encrypt(t.Context(), &kms.EncryptInput{KeyId: &key, Plaintext: c.Secrets.Plaintext(32)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		decrypt := func(ctx context.Context, client *kms.Client) error {
+			_, err := client.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, KeyId: sealed.KeyId})
+			return err
+		}
+		grant := func(client *kms.Client) (made *kms.CreateGrantOutput, when switching) {
+			when.sent = time.Now()
+			made, err := client.CreateGrant(t.Context(), &kms.CreateGrantInput{
+				KeyId: sealed.KeyId, GranteePrincipal: &c.Second.AccountID,
+				Operations: []types.GrantOperation{types.GrantOperationDecrypt, types.GrantOperationRetireGrant},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			when.seen = time.Now()
+			return made, when
+		}
+		current, _ := grant(owners[0])
+		ctx, stop := context.WithCancel(t.Context())
+		results := make(chan []attempt)
+		var using sync.WaitGroup
+		for i := range 6 {
+			use := func(ctx context.Context) error { return decrypt(ctx, grantees[i%3]) }
+			using.Go(func() { results <- useUntil(ctx, t, use, "AccessDeniedException") })
+		}
+		var ended, granted []switching
+		for i := range rounds {
+			if i%2 == 0 {
+				ended = append(ended, change(t, owners[i/2%3].RevokeGrant, &kms.RevokeGrantInput{KeyId: sealed.KeyId, GrantId: current.GrantId}))
+			} else {
+				ended = append(ended, change(t, grantees[i/2%3].RetireGrant, &kms.RetireGrantInput{GrantToken: current.GrantToken}))
+			}
+			for _, client := range grantees {
+				wantCode(t, decrypt(t.Context(), client), "AccessDeniedException")
+			}
+			made, when := grant(owners[i%3])
+			current, granted = made, append(granted, when)
+			for _, client := range grantees {
+				if err := decrypt(t.Context(), client); err != nil {
+					t.Errorf("after CreateGrant: %v", err)
+				}
+			}
+		}
+		stop()
+		for range 6 {
+			compare(t, <-results, ended, granted)
+		}
+		using.Wait()
+	})
 }

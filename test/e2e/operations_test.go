@@ -31,6 +31,7 @@ func TestOperations(t *testing.T) {
 			{"states", (*scenario).states},
 			{"description and tags", (*scenario).describeAndTag},
 			{"policies", (*scenario).policies},
+			{"grants", func(s *scenario) { s.grants(c) }},
 			{"tenants", func(s *scenario) { s.tenants(c) }},
 		} {
 			t.Run(step.name, func(t *testing.T) {
@@ -176,6 +177,45 @@ func (s *scenario) policies() {
 	if *after.Policy != changed {
 		s.t.Errorf("policy %s, want %s", *after.Policy, changed)
 	}
+}
+
+// grants lets the second account's administrator do what a grant allows.
+func (s *scenario) grants(c *rig.Cluster) {
+	stranger := &scenario{t: s.t, ctx: s.ctx}
+	for _, n := range c.Nodes {
+		stranger.clients = append(stranger.clients, c.Client(s.t, n, c.Second))
+	}
+	arn, where := s.describe(s.key).Arn, map[string]string{"Department": "IT"}
+	decrypt := &kms.DecryptInput{EncryptionContext: where, KeyId: arn}
+	decrypt.CiphertextBlob = call(s, (*kms.Client).Encrypt,
+		&kms.EncryptInput{KeyId: arn, Plaintext: s.secrets.Plaintext(32), EncryptionContext: where}).CiphertextBlob
+	fails(stranger, "AccessDeniedException", (*kms.Client).Decrypt, decrypt)
+	create := &kms.CreateGrantInput{
+		KeyId: arn, GranteePrincipal: &c.Second.AccountID, RetiringPrincipal: &c.Second.AccountID, Name: aws.String("e2e"),
+		Operations:  []types.GrantOperation{types.GrantOperationDecrypt, types.GrantOperationDescribeKey},
+		Constraints: &types.GrantConstraints{EncryptionContextSubset: where},
+	}
+	made, again := call(s, (*kms.Client).CreateGrant, create), call(s, (*kms.Client).CreateGrant, create)
+	if *made.GrantId != *again.GrantId || *made.GrantToken == *again.GrantToken {
+		s.t.Errorf("a repetition is answered %+v after %+v", again, made)
+	}
+	decrypt.GrantTokens = []string{*made.GrantToken}
+	call(stranger, (*kms.Client).Decrypt, decrypt)
+	call(stranger, (*kms.Client).DescribeKey, &kms.DescribeKeyInput{KeyId: arn})
+	fails(stranger, "AccessDeniedException", (*kms.Client).Encrypt, &kms.EncryptInput{KeyId: arn, Plaintext: s.secrets.Plaintext(32)})
+	list := call(s, (*kms.Client).ListGrants, &kms.ListGrantsInput{KeyId: &s.key})
+	retirable := call(stranger, (*kms.Client).ListRetirableGrants, &kms.ListRetirableGrantsInput{RetiringPrincipal: &c.Second.AccountID})
+	if len(list.Grants) != 1 || len(retirable.Grants) != 1 || *list.Grants[0].GrantId != *made.GrantId ||
+		list.Grants[0].Constraints.EncryptionContextSubset["Department"] != "IT" || *list.Grants[0].KeyId != *arn {
+		s.t.Errorf("grants %+v, retirable %+v", list.Grants, retirable.Grants)
+	}
+	fails(s, "DryRunOperationException", (*kms.Client).RevokeGrant,
+		&kms.RevokeGrantInput{KeyId: &s.key, GrantId: made.GrantId, DryRun: aws.Bool(true)})
+	call(stranger, (*kms.Client).RetireGrant, &kms.RetireGrantInput{GrantToken: again.GrantToken})
+	fails(stranger, "AccessDeniedException", (*kms.Client).Decrypt, decrypt)
+	made = call(s, (*kms.Client).CreateGrant, create)
+	call(s, (*kms.Client).RevokeGrant, &kms.RevokeGrantInput{KeyId: &s.key, GrantId: made.GrantId})
+	fails(stranger, "AccessDeniedException", (*kms.Client).Decrypt, decrypt)
 }
 
 // tenants shows that the second account's administrator sees and uses nothing of

@@ -180,13 +180,39 @@ def attributes(key):
     assert json.loads(call("get_key_policy", KeyId=key, PolicyName="default")["Policy"]) == policy
 
 
-def strangers(key):
-    stranger = client(
+def second_account():
+    return client(
         os.environ["AWS_ENDPOINT_URL"],
         aws_access_key_id=os.environ["COFRE_SECOND_ACCESS_KEY_ID"],
         aws_secret_access_key=os.environ["COFRE_SECOND_SECRET_ACCESS_KEY"],
     )
-    assert stranger.list_keys()["Keys"] == []
+
+
+def grants(key):
+    arn = call("describe_key", KeyId=key)["KeyMetadata"]["Arn"]
+    account = second_account().create_key()["KeyMetadata"]["AWSAccountId"]
+    made = [
+        call("create_grant", KeyId=arn, GranteePrincipal=account, Operations=["Encrypt", "GenerateDataKey"],
+             Constraints={"EncryptionContextEquals": {"n": str(n)}})
+        for n in range(3)
+    ]
+    second_account().encrypt(KeyId=arn, Plaintext=b"x", EncryptionContext={"n": "1"})
+    listed = all_pages("list_grants", "Grants", KeyId=key)
+    assert {grant["GrantId"] for grant in listed} == {grant["GrantId"] for grant in made}, listed
+    assert listed[0]["GranteePrincipal"] == f"arn:aws:iam::{account}:root", listed
+    assert listed[0]["Operations"] == ["Encrypt", "GenerateDataKey"], listed
+    message = refused("ValidationException", "create_grant", KeyId=arn, GranteePrincipal=account, Operations=["CreateGrant"])
+    assert message == "Grants must not contain only the CreateGrant operation.", message
+    message = refused("InvalidArnException", "create_grant", KeyId=arn, GranteePrincipal="none", Operations=["Decrypt"])
+    assert message == "ARN does not refer to a valid principal: none", message
+    for grant in made:
+        call("revoke_grant", KeyId=key, GrantId=grant["GrantId"])
+    assert call("list_grants", KeyId=key)["Grants"] == []
+
+
+def strangers(key):
+    stranger = second_account()
+    assert key not in [k["KeyId"] for k in stranger.list_keys()["Keys"]]
     arn = call("describe_key", KeyId=key)["KeyMetadata"]["Arn"]
     try:
         stranger.encrypt(KeyId=arn, Plaintext=b"x")
@@ -204,4 +230,5 @@ characters()
 data_keys(first)
 states(first)
 attributes(first)
+grants(first)
 strangers(first)
