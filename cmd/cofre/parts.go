@@ -13,6 +13,7 @@ import (
 	"github.com/cofre-kms/cofre/server/admin"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/kms"
+	"github.com/cofre-kms/cofre/server/sts"
 )
 
 func (d *daemon) openPartition(ctx context.Context) (err error) {
@@ -45,9 +46,17 @@ func (d *daemon) makeServices(context.Context) (err error) {
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
 		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight, Dated: d.clock.now,
-		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()}},
+		Services: d.services(),
 	})
 	return err
+}
+
+// services are the APIs that are served; KMS is the first.
+func (d *daemon) services() []server.Service {
+	return []server.Service{
+		{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()},
+		{Name: "sts", Protocol: server.Query(sts.Namespace), Operations: sts.New(sts.Config{Sessions: d.identity}).Operations()},
+	}
 }
 
 func (d *daemon) openCertificate(context.Context) error {
