@@ -268,6 +268,48 @@ func TestGrantees(t *testing.T) {
 	}
 }
 
+// TestGrantsOfRoles: a grant of a role is of all of its sessions, one of a
+// session of that one alone.
+func TestGrantsOfRoles(t *testing.T) {
+	f := newFixture(t)
+	f.user(foreign, "ann") // for the account
+	f.write(func(tx *fsm.Txn) error {
+		role := &state.Role{AccountID: foreign, Name: "Role", Path: "/p/", ID: "AROAROLE"}
+		identity := &state.Identity{AccountID: foreign, Kind: state.RoleKind, Name: "role"}
+		if err := state.Identities.Put(tx, identity, role.ID); err != nil {
+			return err
+		}
+		return state.Roles.Put(tx, role, foreign, "role")
+	})
+	session := func(name string) *call.Principal {
+		return &call.Principal{
+			Type: "AssumedRole", AccountID: foreign, ARN: "arn:aws:sts::" + foreign + ":assumed-role/Role/" + name,
+			PrincipalID: "AROAROLE:" + name, Session: &call.Session{Name: name, Issuer: call.Issuer{ID: "AROAROLE"}},
+		}
+	}
+	one, two, role := session("one"), session("two"), &call.Principal{ARN: "arn:aws:iam::" + foreign + ":role/p/Role"}
+	id, arn := f.create(m{})
+	for _, test := range []struct {
+		to       *call.Principal
+		one, two bool
+	}{{role, true, true}, {one, true, false}, {two, false, true}} {
+		grantID, _ := f.grant(id, test.to, nil, "DescribeKey")
+		for who, allowed := range map[*call.Principal]bool{one: test.one, two: test.two} {
+			f.as(who, func() {
+				if allowed {
+					f.do("DescribeKey", m{"KeyId": arn})
+				} else {
+					f.refuse("DescribeKey", m{"KeyId": arn}, denied(who, "DescribeKey"))
+				}
+			})
+		}
+		if list := f.do("ListGrants", m{"KeyId": id}).list("Grants"); list[0].(map[string]any)["GranteePrincipal"] != test.to.ARN {
+			t.Errorf("%s is listed as %v", test.to.ARN, list)
+		}
+		f.do("RevokeGrant", m{"KeyId": id, "GrantId": grantID})
+	}
+}
+
 // TestGrantConstraints holds encryption contexts against constraints.
 func TestGrantConstraints(t *testing.T) {
 	f := newFixture(t)

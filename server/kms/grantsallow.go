@@ -8,13 +8,17 @@ import (
 	"github.com/cofre-kms/cofre/server/state"
 )
 
-// grantees are the ids by which grants recognize a caller: its own, and that of
-// its account.
+// grantees are the ids by which grants recognize a caller: its own; that of the
+// role or user whose session it is; that of its account.
 func grantees(p *call.Principal) []string {
-	if p.PrincipalID == "" || p.PrincipalID == p.AccountID { // the account's root user
-		return []string{p.AccountID}
+	ids := make([]string, 0, 3)
+	if p.PrincipalID != "" && p.PrincipalID != p.AccountID { // the latter is the account's root user
+		ids = append(ids, p.PrincipalID)
 	}
-	return []string{p.PrincipalID, p.AccountID}
+	if p.Session != nil && p.Session.Issuer.ID != p.PrincipalID {
+		ids = append(ids, p.Session.Issuer.ID)
+	}
+	return append(ids, p.AccountID)
 }
 
 // grantsAllow decides whether a grant of the key allows an access to one of the
