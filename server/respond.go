@@ -38,6 +38,8 @@ func (a *answerBody) free() {
 var (
 	// Answers hold secrets: nobody between server and client is to keep them.
 	cacheControl = []string{"no-cache, no-store, must-revalidate, private"}
+	expires      = []string{"0"}
+	pragma       = []string{"no-cache"}
 	closing      = []string{"close"}
 	lengthZero   = []string{"0"}
 )
@@ -66,7 +68,7 @@ func (s *Server) write(w http.ResponseWriter, x *exchange, status int, body []by
 	h := w.Header()
 	h["x-amzn-RequestId"] = []string{x.call.RequestID} // in AWS's own spelling
 	h["Content-Type"] = x.op.service.protocol.contentType()
-	h["Cache-Control"] = cacheControl
+	h["Cache-Control"], h["Expires"], h["Pragma"] = cacheControl, expires, pragma
 	h["Content-Length"] = lengthZero
 	if len(body) > 0 {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}

@@ -27,7 +27,7 @@ func TestAnAnswer(t *testing.T) {
 	event := f.last(t)
 	for name, want := range map[string]string{
 		"Content-Type": "application/x-amz-json-1.1", "Content-Length": fmt.Sprint(len(a.body)),
-		"Cache-Control": "no-cache, no-store, must-revalidate, private",
+		"Cache-Control": "no-cache, no-store, must-revalidate, private", "Expires": "0", "Pragma": "no-cache",
 	} {
 		if got := a.header.Get(name); got != want {
 			t.Errorf("%s is %q", name, got)
