@@ -46,6 +46,13 @@ func (k *Key) unwrapAES(alg hsm.EncryptionAlgorithm, wrapped []byte) ([]byte, er
 		return nil, err
 	}
 	defer clear(kek)
+	return UnwrapAES(kek, wrapped[size:])
+}
+
+// UnwrapAES opens material that is under an AES-256 key by AES Key Wrap with
+// Padding, as the second half of RSA_AES_KEY_WRAP_… is. What does not open is
+// [hsm.ErrInvalidCiphertext]. The caller wipes what it answers.
+func UnwrapAES(kek, wrapped []byte) ([]byte, error) {
 	if len(kek) != aes256 {
 		return nil, hsm.ErrInvalidCiphertext
 	}
@@ -54,7 +61,7 @@ func (k *Key) unwrapAES(alg hsm.EncryptionAlgorithm, wrapped []byte) ([]byte, er
 		return nil, fmt.Errorf("expanding an AES key: %w", err)
 	}
 	defer wipePlain(block)
-	material, err := kwp.Unwrap(block, wrapped[size:])
+	material, err := kwp.Unwrap(block, wrapped)
 	if err != nil {
 		return nil, hsm.ErrInvalidCiphertext
 	}

@@ -14,9 +14,11 @@ import (
 // capabilities are what the token can do beyond what the partition needs.
 type capabilities struct {
 	specs     []hsm.KeySpec // made and used in the token
-	transport bool          // RSA key pairs and OAEP: domain keys can go in and out
-	agreement bool          // ECDH
-	bareRSA   bool          // CKM_RSA_X_509
+	assisted  []hsm.KeySpec // kept by the token and used in memory
+	all       []hsm.KeySpec
+	transport bool // RSA key pairs and OAEP: domain keys can go in and out
+	agreement bool // ECDH
+	bareRSA   bool // CKM_RSA_X_509
 }
 
 // native says whether keys of a spec are made and used in the token.
@@ -55,7 +57,14 @@ func (p *Partition) prepare() error {
 		}
 	}
 	p.public = p.world.Load().public
-	return s.survey(list)
+	if err := s.survey(list); err != nil {
+		return err
+	}
+	if err := s.enlist(p.assist); err != nil {
+		return err
+	}
+	p.can.all = slices.Concat(p.can.specs, p.can.assisted)
+	return nil
 }
 
 // survey finds out which keys the token can make and use.
@@ -145,13 +154,12 @@ func (s *session) tryPair(spec hsm.KeySpec, r *recipe, ferry objectHandle) error
 		return err
 	}
 	for _, alg := range algorithm.SigningAlgorithms(spec) {
-		c, digest := signingOf(alg), make([]byte, algorithm.DigestSize(alg))
-		signature, err := s.sign(c, h, digest)
+		digest, signature, err := s.sample(alg, h)
+		if err == nil && algorithm.Verify(public, spec, alg, digest, signature) != nil {
+			err = errOtherwise
+		}
 		if err != nil {
 			return err
-		}
-		if algorithm.Verify(public, spec, alg, digest, signature) != nil {
-			return errOtherwise
 		}
 	}
 	return nil

@@ -108,8 +108,8 @@ func oidOf(curve elliptic.Curve) []byte {
 	return nil
 }
 
-func curveOf(oid any) elliptic.Curve {
-	for spec, c := range curves() {
+func (f *fake) curveByOID(oid any) elliptic.Curve {
+	for spec, c := range f.curves {
 		if b, ok := oid.([]byte); ok && bytes.Equal(b, recipeOf(spec).parameter) {
 			return c
 		}
@@ -168,7 +168,7 @@ func (f *fake) Create(s sessionHandle, template []attribute) (objectHandle, erro
 	return f.making("C_CreateObject", s, template, func(*fakeSession) (*fakeObject, error) {
 		o := &fakeObject{template: template}
 		if o.attribute(p11.CKA_CLASS) == uint(p11.CKO_SECRET_KEY) {
-			o.secret = o.read(p11.CKA_VALUE)
+			o.secret = bytes.Clone(o.read(p11.CKA_VALUE))
 		} else {
 			o.public = &rsa.PublicKey{
 				N: new(big.Int).SetBytes(o.read(p11.CKA_MODULUS)),
@@ -209,7 +209,7 @@ func (f *fake) pair(mechanism uint, like *fakeObject) (*fakeObject, error) {
 	var err error
 	switch mechanism {
 	case p11.CKM_EC_KEY_PAIR_GEN:
-		curve := curveOf(like.attribute(p11.CKA_EC_PARAMS))
+		curve := f.curveByOID(like.attribute(p11.CKA_EC_PARAMS))
 		if curve == nil {
 			return nil, failure("C_GenerateKeyPair", p11.CKR_CURVE_NOT_SUPPORTED)
 		}

@@ -2,12 +2,15 @@ package pkcs11
 
 import (
 	"cmp"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"slices"
 	"sync"
 	"testing"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cofre-kms/cofre/hsm"
 )
 
 // fake is a PKCS#11 module in memory, unkind where the standard allows it: it
@@ -24,8 +27,9 @@ type fake struct {
 	sessions    map[sessionHandle]*fakeSession
 	objects     map[objectHandle]*fakeObject
 	mechanisms  []uint
-	wrongPad    bool                    // CKM_AES_KEY_WRAP_PAD is not RFC 5649
-	vague       bool                    // as SoftHSM: wrong input is CKR_GENERAL_ERROR, and padding stays on, see softens
+	wrongPad    bool // CKM_AES_KEY_WRAP_PAD is not RFC 5649
+	vague       bool // as SoftHSM: wrong input is CKR_GENERAL_ERROR, and padding stays on, see softens
+	curves      map[hsm.KeySpec]elliptic.Curve
 	rsa         map[int]*rsa.PrivateKey // what RSA key pairs are, by bits; made where it is not there
 	faults      []*failing
 	trace       []string
@@ -63,7 +67,7 @@ func newFake(t testing.TB, labels ...string) *fake {
 		p11.CKM_EC_KEY_PAIR_GEN, p11.CKM_ECDSA, p11.CKM_ECDH1_DERIVE, edwardsKeyPairGen, signEdDSA,
 		p11.CKM_GENERIC_SECRET_KEY_GEN, p11.CKM_SHA224_HMAC, p11.CKM_SHA256_HMAC, p11.CKM_SHA384_HMAC, p11.CKM_SHA512_HMAC,
 		p11.CKM_RSA_PKCS, p11.CKM_RSA_PKCS_PSS, p11.CKM_RSA_X_509, p11.CKM_RSA_PKCS_KEY_PAIR_GEN, p11.CKM_RSA_PKCS_OAEP,
-	}, rsa: make(map[int]*rsa.PrivateKey)}
+	}, curves: curves(), rsa: make(map[int]*rsa.PrivateKey)}
 	for i, label := range labels {
 		f.tokens = append(f.tokens, &fakeToken{
 			slot: uint(i), pin: "1234", info: tokenInfo{label: label, serial: "serial of " + label, manufacturer: "Fake", model: "1"},

@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"bytes"
 	"context"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -53,11 +55,13 @@ type bench struct {
 	p               *Partition
 	secret, private hsm.WrappedKey
 	rsa, mac        hsm.WrappedKey
+	assisted        hsm.WrappedKey // ML_KEM_512
 	sealed          hsm.Sealed
-	ciphertext      []byte // of "text", to rsa
-	peer            []byte // public key on P-256
-	transport       []byte // public key of another partition
-	foreign         []byte // domain key 3, wrapped to this one
+	ciphertext      []byte     // of "text", to rsa
+	peer            []byte     // public key on P-256
+	inside, outside hsm.Import // by where the envelope is opened
+	transport       []byte     // public key of another partition
+	foreign         []byte     // domain key 3, wrapped to this one
 }
 
 // partner stands for another partition: its transport key.
@@ -75,7 +79,10 @@ func newBench(t *testing.T, keys map[int]*rsa.PrivateKey, partner []byte) *bench
 	ctx := t.Context()
 	f := newFake(t, "one")
 	f.rsa = keys
-	b := &bench{f: f, p: openFake(t, f.process(), fakeConfig("one")), transport: partner}
+	f.curves = map[hsm.KeySpec]elliptic.Curve{hsm.ECCNistP256: elliptic.P256()} // each takes time when the token is opened
+	cfg := fakeConfig("one")
+	cfg.SoftwareAssisted = []hsm.KeySpec{hsm.MLKEM512}
+	b := &bench{f: f, p: openFake(t, f.process(), cfg), transport: partner}
 	must(t, b.p.CreateDomain(ctx, 1))
 	b.secret = newSecretKey(t, b.p)
 	var err error
@@ -88,6 +95,10 @@ func newBench(t *testing.T, keys map[int]*rsa.PrivateKey, partner []byte) *bench
 	b.ciphertext, err = algorithm.Encrypt(b.rsa.Public, hsm.RSA2048, hsm.RSAOAEPSHA256, []byte("text"))
 	must(t, err)
 	b.peer = b.private.Public
+	b.assisted, err = b.p.GenerateKey(ctx, 1, hsm.MLKEM512)
+	must(t, err)
+	b.inside = hsm.Import{Wrapping: b.rsa, Algorithm: hsm.WrapAESSHA256, Material: material(t, b.rsa, hsm.WrapAESSHA256, hsm.ECCNistP256)}
+	b.outside = hsm.Import{Wrapping: b.rsa, Algorithm: hsm.WrapOAEPSHA256, Material: material(t, b.rsa, hsm.WrapOAEPSHA256, hsm.HMAC224)}
 	b.sealed, err = b.p.Encrypt(ctx, b.secret, []byte("text"), []byte("aad"))
 	must(t, err)
 	must(t, b.p.CreateDomain(ctx, 3))
@@ -96,6 +107,14 @@ func newBench(t *testing.T, keys map[int]*rsa.PrivateKey, partner []byte) *bench
 	b.foreign, err = b.p.ExportDomain(ctx, 3, own)
 	must(t, err)
 	return b
+}
+
+// material answers new material of a spec in an envelope.
+func material(t *testing.T, wrapping hsm.WrappedKey, alg hsm.WrappingAlgorithm, spec hsm.KeySpec) []byte {
+	t.Helper()
+	raw, _, err := algorithm.Generate(spec)
+	must(t, err)
+	return envelop(t, wrapping, alg, raw)
 }
 
 // operations are run with a fault in each of their calls to the module. Those
@@ -146,6 +165,29 @@ var operations = map[string]func(ctx context.Context, b *bench) error{
 	"open":       func(ctx context.Context, b *bench) error { return b.open(ctx) },
 	"agree": func(ctx context.Context, b *bench) error {
 		_, err := b.p.Agree(ctx, b.private, b.peer)
+		return err
+	},
+	"import inside": func(ctx context.Context, b *bench) error {
+		_, _, err := b.p.ImportKey(ctx, 1, hsm.ECCNistP256, b.inside)
+		return err
+	},
+	"import outside": func(ctx context.Context, b *bench) error {
+		_, _, err := b.p.ImportKey(ctx, 1, hsm.HMAC224, b.outside)
+		return err
+	},
+	"generate assisted": func(ctx context.Context, b *bench) error {
+		_, err := b.p.GenerateKey(ctx, 1, hsm.MLKEM512)
+		return err
+	},
+	"decapsulate": func(ctx context.Context, b *bench) error {
+		want, ciphertext, err := algorithm.Encapsulate(b.assisted.Public, hsm.MLKEM512)
+		if err != nil {
+			return err
+		}
+		secret, err := b.p.Decapsulate(ctx, b.assisted, ciphertext)
+		if err == nil && !bytes.Equal(secret, want) {
+			err = errors.New("the secret is another")
+		}
 		return err
 	},
 	"random":        func(ctx context.Context, b *bench) error { return b.p.Random(ctx, make([]byte, 9)) },
@@ -241,6 +283,10 @@ func (b *bench) verify(t *testing.T, at string) {
 		if n != 1 {
 			t.Errorf("%s: %d token objects %s", at, n, label)
 		}
+	}
+	drained, _ := b.p.drain(time.Minute) // the last calls may still be sweeping
+	for _, sl := range drained {
+		b.p.idle <- sl
 	}
 	// A pair may be left over that the token made and did not tell us of.
 	if n, known := b.f.sessionObjects(), b.p.objects.Len()+b.p.waiting(); n > known+2 {

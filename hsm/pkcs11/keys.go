@@ -18,14 +18,20 @@ var (
 	opMAC      = operation{name: "mac"}
 	opOpen     = operation{name: "open"}
 	opAgree    = operation{name: "agree"}
-	opEncrypt  = operation{name: "encrypt"}
-	opDecrypt  = operation{name: "decrypt"}
-	opSign     = operation{name: "sign"}
-	opRandom   = operation{name: "random"}
+	opImport   = operation{name: "import"}
+
+	opDecapsulate = operation{name: "decapsulate"}
+	opEncrypt     = operation{name: "encrypt"}
+	opDecrypt     = operation{name: "decrypt"}
+	opSign        = operation{name: "sign"}
+	opRandom      = operation{name: "random"}
 )
 
-// GenerateKey makes a key in the token and wraps it.
+// GenerateKey makes a key in the token, or for it, and wraps it.
 func (p *Partition) GenerateKey(ctx context.Context, g hsm.Generation, spec hsm.KeySpec) (hsm.WrappedKey, error) {
+	if p.assists(spec) {
+		return p.generateAssisted(ctx, g, spec)
+	}
 	if !p.native(spec) {
 		return hsm.WrappedKey{}, fmt.Errorf("key spec %q: %w", spec, hsm.ErrUnsupported)
 	}

@@ -2,8 +2,10 @@
 // or SoftHSM.
 //
 // It owns the sessions with the token, the objects that Cofre keeps in it, and
-// the cache of handles of unwrapped keys. It never sees key material: keys are
-// generated, wrapped, unwrapped, derived and used inside the token. It is safe
+// the cache of handles of unwrapped keys. It does not see key material: keys are
+// generated, wrapped, unwrapped, derived and used inside the token. The exceptions
+// are key specs that the operator has named (Config.SoftwareAssisted), and
+// imported material in an envelope that the token cannot open. It is safe
 // because every call to the module goes through one function ([call]), which
 // bounds them in number and in time, and because a handle carries the epoch that
 // it is from and is not used in another. DESIGN.md of the parent folder argues
@@ -44,6 +46,11 @@ type Config struct {
 	// CacheKeys bounds the session objects that stay in the token: unwrapped and
 	// derived keys; 0 is 4096.
 	CacheKeys int
+	// SoftwareAssisted are key specs that the partition serves where the token
+	// cannot: the token keeps their keys, and they are unwrapped into the process's
+	// memory for the moment of use. Those that the token can do are done in it.
+	// Where it lets no key in or out in clear, Open fails with ErrUnsupported.
+	SoftwareAssisted []hsm.KeySpec
 	// Logger gets what happens to the connection; nil is none.
 	Logger hclog.Logger
 	// Metrics is where the partition registers its figures; nil is nowhere. Two
@@ -65,6 +72,7 @@ const (
 type Partition struct {
 	uri     *URI
 	pin     hsm.PIN
+	assist  []hsm.KeySpec // that may be used in memory
 	timeout time.Duration
 	pause   time.Duration // between recoveries, at first
 	origin  time.Time     // what elapsed counts from
@@ -89,6 +97,7 @@ type Partition struct {
 	garbage   garbage
 	proved    atomic.Int64 // when the token last proved to work, in elapsed time
 	unpads    atomic.Bool  // the token refused OAEP with SHA-256; we take its padding off
+	tried     atomic.Bool  // whether it does was tried, before material was put at stake
 
 	mu         sync.Mutex
 	recovering *recovery // nil while nobody does
@@ -137,7 +146,7 @@ func newPartition(cfg Config, uri *URI) *Partition {
 		return n
 	}
 	p := &Partition{
-		uri: uri, pin: cfg.PIN, timeout: cfg.Timeout, log: cfg.Logger, pause: firstPause, origin: time.Now(),
+		uri: uri, pin: cfg.PIN, assist: slices.Clone(cfg.SoftwareAssisted), timeout: cfg.Timeout, log: cfg.Logger, pause: firstPause, origin: time.Now(),
 	}
 	if p.timeout <= 0 {
 		p.timeout = defaultTimeout
@@ -176,11 +185,11 @@ func (p *Partition) start(from *modules) error {
 	return p.prepare()
 }
 
-// Info describes the partition.
+// Info describes the partition. Its lists are shared, not to be changed.
 func (p *Partition) Info() hsm.Info {
 	return hsm.Info{
 		Kind: kind, Label: p.token.label, Maker: p.token.manufacturer + " " + p.token.model,
-		Serial: p.token.serial, Hardware: true, Specs: slices.Clone(p.can.specs), Derivation: hsm.DerivationXAES,
+		Serial: p.token.serial, Hardware: true, Specs: p.can.all, Assisted: p.can.assisted, Derivation: hsm.DerivationXAES,
 	}
 }
 

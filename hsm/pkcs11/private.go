@@ -11,10 +11,14 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 // Open implements hsm.Private.
 func (p *Partition) Open(ctx context.Context, key hsm.WrappedKey, alg hsm.EncryptionAlgorithm, ciphertext []byte) ([]byte, error) {
+	if p.assists(key.Spec) {
+		return assisted(ctx, p, opOpen, key, func(k *algorithm.Key) ([]byte, error) { return k.Open(alg, ciphertext) })
+	}
 	hash := oaepHash(alg)
 	if r := recipeOf(key.Spec); hash == 0 || !p.native(key.Spec) || r.keyType != p11.CKK_RSA {
 		return nil, fmt.Errorf("opening by %s with key spec %q: %w", alg, key.Spec, hsm.ErrUnsupported)
@@ -85,8 +89,11 @@ func (s *session) openBare(key *object, hash uint, ciphertext []byte) ([]byte, e
 
 // Agree implements hsm.Private.
 func (p *Partition) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) ([]byte, error) {
+	if p.assists(key.Spec) {
+		return assisted(ctx, p, opAgree, key, func(k *algorithm.Key) ([]byte, error) { return k.Agree(peer) })
+	}
 	r := recipeOf(key.Spec)
-	if !p.native(key.Spec) || !p.can.agreement || r.keyType != p11.CKK_EC || key.Spec == hsm.ECCSecgP256K1 {
+	if !p.native(key.Spec) || !p.can.agreement || r.keyType != p11.CKK_EC || !algorithm.Agrees(key.Spec) {
 		return nil, fmt.Errorf("agreeing with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
 	}
 	point, err := r.peer(peer)
@@ -147,12 +154,10 @@ func (s *session) agree(key objectHandle, r *recipe, point []byte) ([]byte, erro
 	return out, nil
 }
 
-// Decapsulate implements hsm.Private.
-func (p *Partition) Decapsulate(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("decapsulating with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
-}
-
-// ImportKey implements hsm.Maker.
-func (p *Partition) ImportKey(_ context.Context, _ hsm.Generation, spec hsm.KeySpec, _ hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
-	return hsm.WrappedKey{}, hsm.Fingerprint{}, fmt.Errorf("importing key spec %q: %w", spec, hsm.ErrUnsupported)
+// Decapsulate implements hsm.Private. PKCS #11 v3.0 has no mechanism for it.
+func (p *Partition) Decapsulate(ctx context.Context, key hsm.WrappedKey, ciphertext []byte) ([]byte, error) {
+	if !p.assists(key.Spec) {
+		return nil, fmt.Errorf("decapsulating with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
+	}
+	return assisted(ctx, p, opDecapsulate, key, func(k *algorithm.Key) ([]byte, error) { return k.Decapsulate(ciphertext) })
 }

@@ -48,7 +48,7 @@ func recipeOf(spec hsm.KeySpec) *recipe {
 	case hsm.ECCNistP521:
 		return recipeOfCurve(66, []byte{0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23})
 	case hsm.ECCSecgP256K1:
-		return recipeOfCurve(32, secp256k1)
+		return recipeOfCurve(32, k1)
 	case hsm.ECCNistEdwards25519: // RFC 8410 §3
 		return &recipe{keyType: keyTypeEdwards, generate: edwardsKeyPairGen, size: 32, parameter: []byte{0x06, 0x03, 0x2B, 0x65, 0x70}}
 	default:
@@ -56,8 +56,8 @@ func recipeOf(spec hsm.KeySpec) *recipe {
 	}
 }
 
-// secp256k1 is CKA_EC_PARAMS of the curve (SEC 2 §A.2.1).
-var secp256k1 = []byte{0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x0A}
+// k1 is CKA_EC_PARAMS of the curve (SEC 2 §A.2.1).
+var k1 = []byte{0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x0A}
 
 func recipeOfRSA(bits int) *recipe {
 	return &recipe{keyType: p11.CKK_RSA, generate: p11.CKM_RSA_PKCS_KEY_PAIR_GEN, size: bits / 8}

@@ -83,6 +83,9 @@ func (c *signing) fits(r *recipe) bool {
 
 // Sign implements hsm.Private.
 func (p *Partition) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
+	if p.assists(key.Spec) {
+		return assisted(ctx, p, opSign, key, func(k *algorithm.Key) ([]byte, error) { return k.Sign(alg, digest) })
+	}
 	c := signingOf(alg)
 	if !p.native(key.Spec) || !c.fits(recipeOf(key.Spec)) || c.digest != 0 && len(digest) != c.digest.Size() {
 		return nil, fmt.Errorf("signing %d bytes by %s with key spec %q: %w", len(digest), alg, key.Spec, hsm.ErrUnsupported)
@@ -139,6 +142,9 @@ func encodeSignature(raw []byte) ([]byte, error) {
 
 // MAC implements hsm.Symmetric.
 func (p *Partition) MAC(ctx context.Context, key hsm.WrappedKey, alg hsm.MACAlgorithm, message []byte) ([]byte, error) {
+	if p.assists(key.Spec) {
+		return assisted(ctx, p, opMAC, key, func(k *algorithm.Key) ([]byte, error) { return k.MAC(alg, message) })
+	}
 	r := recipeOf(key.Spec)
 	if !p.native(key.Spec) || r.mac == 0 || algorithm.MACAlgorithmOf(key.Spec) != alg {
 		return nil, fmt.Errorf("MAC by %s with key spec %q: %w", alg, key.Spec, hsm.ErrUnsupported)

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 	"github.com/cofre-kms/cofre/hsm/hsmtest"
 )
 
-func openSoftHSM(t *testing.T) *Partition {
+func openSoftHSM(t *testing.T, assisted ...hsm.KeySpec) *Partition {
 	t.Helper()
 	uri, pin := hsmtest.NewToken(t, "specs")
-	p, err := Open(t.Context(), Config{URI: uri, PIN: pin, Sessions: 4, CacheKeys: 64})
+	p, err := Open(t.Context(), Config{URI: uri, PIN: pin, Sessions: 4, CacheKeys: 64, SoftwareAssisted: assisted})
 	must(t, err)
 	t.Cleanup(func() { _ = p.Close() })
 	must(t, p.CreateDomain(t.Context(), 1))
@@ -32,3 +33,21 @@ func TestSoftHSMSpecs(t *testing.T) {
 	}
 	useAll(t, p)
 }
+
+// TestSoftHSMAssisted: with software_assisted, all specs work.
+func TestSoftHSMAssisted(t *testing.T) {
+	p := openSoftHSM(t, algorithm.Specs()...)
+	if got := len(p.Info().Specs); got != len(algorithm.Specs()) {
+		t.Errorf("%d specs", got)
+	}
+	for _, spec := range p.Info().Assisted {
+		t.Run(string(spec), func(t *testing.T) {
+			key, err := p.GenerateKey(t.Context(), 1, spec)
+			must(t, err)
+			use(t, p, key)
+		})
+	}
+	must(t, p.Check(t.Context()))
+}
+
+func TestSoftHSMImport(t *testing.T) { importAll(t, openSoftHSM(t, algorithm.Specs()...)) }

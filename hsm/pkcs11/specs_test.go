@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	p11 "github.com/miekg/pkcs11"
+
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
@@ -141,4 +143,42 @@ func useAll(t *testing.T, p *Partition) {
 	if now := p.world.Load().epoch; now != epoch {
 		t.Errorf("the token was connected anew %d times", now-epoch)
 	}
+}
+
+// TestFakeAssisted: what the token lacks is done in memory where the operator
+// says so, and only that.
+func TestFakeAssisted(t *testing.T) {
+	f := newFake(t, "one")
+	p := openAssisted(t, f)
+	want := []hsm.KeySpec{
+		hsm.ECCSecgP256K1, hsm.ECCNistEdwards25519, hsm.SM2, hsm.MLDSA44, hsm.MLDSA65, hsm.MLDSA87,
+		hsm.MLKEM512, hsm.MLKEM768, hsm.MLKEM1024,
+	}
+	if got := p.Info().Assisted; !slices.Equal(got, want) {
+		t.Errorf("assisted are %v", got)
+	}
+	if got := len(p.Info().Specs); got != len(algorithm.Specs()) {
+		t.Errorf("%d specs", got)
+	}
+	before := f.sessionObjects() - p.objects.Len() - p.waiting()
+	useAll(t, p)
+	if now := f.sessionObjects() - p.objects.Len() - p.waiting(); now != before {
+		t.Errorf("%d session objects are left behind", now-before)
+	}
+}
+
+// TestAssistedNeedsClearKeys: a token that takes no keys in clear cannot keep
+// what others make, and says so when it is opened.
+func TestAssistedNeedsClearKeys(t *testing.T) {
+	f := newFake(t, "one")
+	f.arm(failing{function: "C_CreateObject", code: p11.CKR_TEMPLATE_INCONSISTENT, always: true})
+	cfg := fakeConfig("one")
+	must(t, openFake(t, f.process(), cfg).Close())
+	cfg.SoftwareAssisted = []hsm.KeySpec{hsm.MLDSA44}
+	_, err := open(t.Context(), cfg, f.process())
+	wants(t, "ML_DSA_44 with it", err, hsm.ErrUnsupported)
+	f.disarm()
+	cfg.SoftwareAssisted = []hsm.KeySpec{"ML_DSA_45"}
+	_, err = open(t.Context(), cfg, f.process())
+	wants(t, "a spec that is none", err, hsm.ErrUnsupported)
 }
