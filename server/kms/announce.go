@@ -8,32 +8,44 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
+	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
-// A transaction has one audit record. Where AWS writes another one beside that of
-// the call, the transaction leaves it in the state, encoded, and the steward
-// commits it soon after: once, because the entry goes with it. The call itself
-// is on record before it is answered, as every call.
+// serviceEvent is the record of what the steward did to a key.
+func serviceEvent(k *state.Key, name string, now time.Time, details any) ([]byte, error) {
+	return encodeEvent(k, record.ServiceEvent{Name: name, Time: now, Details: details})
+}
 
-// announce leaves the record of a service event about a key.
-func announce(tx *fsm.Txn, k *state.Key, name string, now time.Time, details any) error {
-	event, err := serviceEvent(k, name, now, details)
+// encodeEvent completes a service event with the key that it is about.
+func encodeEvent(k *state.Key, e record.ServiceEvent) ([]byte, error) {
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("drawing an event id: %w", err)
+	}
+	e.Service, e.EventID, e.Region, e.AccountID = "kms", id.String(), k.Region, k.AccountID
+	e.Resources = []ledger.Resource{{AccountID: k.AccountID, Type: keyResource, ARN: k.ARN()}}
+	return record.Service(e)
+}
+
+// announce leaves the record of a service event for the steward. A transaction
+// has one audit record; where AWS writes another one beside that of the call, the
+// transaction leaves it in the state, encoded, and the steward commits it soon
+// after: once, because the entry goes with it. The call itself is on record
+// before it is answered, as every call.
+func announce(tx *fsm.Txn, k *state.Key, e record.ServiceEvent) error {
+	event, err := encodeEvent(k, e)
 	if err != nil {
 		return err
 	}
-	return leave(tx, k, now, event)
-}
-
-// leave leaves a record for the steward.
-func leave(tx *fsm.Txn, k *state.Key, now time.Time, event []byte) error {
 	id, err := uuid.NewRandom()
 	if err != nil {
 		return fmt.Errorf("drawing an id: %w", err)
 	}
 	const overdue = 0 // whatever the leader's clock says
 	return state.Announcements.Put(tx, &state.Announcement{Event: event},
-		state.DueTime(overdue), k.AccountID, k.Region, k.ID, state.DueTime(now.UnixMilli()), id.String())
+		state.DueTime(overdue), k.AccountID, k.Region, k.ID, state.DueTime(e.Time.UnixMilli()), id.String())
 }
 
 // publish commits a record that was left.

@@ -2,15 +2,10 @@ package kms
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/cofre-kms/cofre/fsm"
-	"github.com/cofre-kms/cofre/ledger"
-	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -32,6 +27,9 @@ func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) er
 		return err
 	}
 	state.Keys.Delete(tx, k.AccountID, k.Region, k.ID)
+	if err := leaveRelated(tx, k, now); err != nil {
+		return err
+	}
 	event, err := serviceEvent(k, "DeleteKey", now, deletionDetails{KeyID: k.ID})
 	if err != nil {
 		return err
@@ -68,17 +66,4 @@ func deleteChildren(tx *fsm.Txn, k *state.Key) error {
 // deletionDetails are the serviceEventDetails of DeleteKey.
 type deletionDetails struct {
 	KeyID string `json:"keyId"`
-}
-
-// serviceEvent is the record of what the steward did to a key.
-func serviceEvent(k *state.Key, name string, now time.Time, details any) ([]byte, error) {
-	id, err := uuid.NewRandom()
-	if err != nil {
-		return nil, fmt.Errorf("drawing an event id: %w", err)
-	}
-	return record.Service(record.ServiceEvent{
-		Service: "kms", Name: name, EventID: id.String(), Time: now, Region: k.Region, AccountID: k.AccountID,
-		Resources: []ledger.Resource{{AccountID: k.AccountID, Type: keyResource, ARN: k.ARN()}},
-		Details:   details,
-	})
 }

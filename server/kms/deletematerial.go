@@ -64,14 +64,17 @@ func (s *Service) deleteImportedKeyMaterial(_ context.Context, tx *fsm.Txn, c *c
 
 // dropMaterial removes a material of a key. Its record stays, so that nothing
 // else can be imported in its place, unless it was still pending rotation: such a
-// one does not belong to the key yet.
+// one does not belong to the key yet, and goes from the replicas, too.
 func dropMaterial(tx *fsm.Txn, k *state.Key, all []*state.KeyMaterial, m *state.KeyMaterial) error {
 	if m.ValidTo != 0 {
 		state.Expirations.Delete(tx, expiry(k, m)...)
 	}
 	rest := without(all, m.ID)
-	if m.Pending {
+	if m.Pending && !k.Replica() {
 		state.KeyMaterials.Delete(tx, k.AccountID, k.Region, k.ID, m.ID)
+		if err := forget(tx, k, m.ID); err != nil {
+			return err
+		}
 	} else {
 		empty := *m
 		empty.Wrapped, empty.ValidTo = hsm.WrappedKey{}, 0

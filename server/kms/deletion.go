@@ -24,8 +24,8 @@ func scheduleKeyDeletionShape() *shape.Struct[scheduleKeyDeletionRequest] {
 }
 
 type scheduleKeyDeletionResponse struct {
-	KeyID               string `json:"KeyId"`
-	DeletionDate        timestamp
+	KeyID               string    `json:"KeyId"`
+	DeletionDate        timestamp `json:",omitempty"` // absent while the key has replicas
 	KeyState            string
 	PendingWindowInDays int
 }
@@ -38,7 +38,7 @@ type scheduleKeyDeletionParameters struct {
 type scheduleKeyDeletionElements struct {
 	KeyID               string `json:"keyId"`
 	KeyState            string `json:"keyState"`
-	DeletionDate        string `json:"deletionDate"`
+	DeletionDate        string `json:"deletionDate,omitempty"`
 	PendingWindowInDays int    `json:"pendingWindowInDays"`
 }
 
@@ -58,20 +58,31 @@ func (s *Service) scheduleKeyDeletion(_ context.Context, tx *fsm.Txn, c *call.Ca
 		return nil, err
 	}
 	next := *k.Key
-	next.State = state.PendingDeletion
-	next.Deletion = c.Time.Add(time.Duration(days) * 24 * time.Hour).UnixMilli()
-	if err := put(tx, &next); err != nil {
+	if err := scheduleDeletion(tx, &next, c.Time, days); err != nil {
 		return nil, err
 	}
-	if err := state.Deletions.Put(tx, &state.Deletion{}, due(&next)...); err != nil {
-		return nil, err
+	elements := &scheduleKeyDeletionElements{KeyID: k.arn, KeyState: next.State.String(), PendingWindowInDays: days}
+	if next.Deletion != 0 {
+		elements.DeletionDate = timestamp(next.Deletion).calendar()
 	}
-	c.Record.Response = &scheduleKeyDeletionElements{
-		KeyID: k.arn, KeyState: next.State.String(), DeletionDate: timestamp(next.Deletion).calendar(), PendingWindowInDays: days,
-	}
+	c.Record.Response = elements
 	return &scheduleKeyDeletionResponse{
 		KeyID: k.arn, KeyState: next.State.String(), DeletionDate: timestamp(next.Deletion), PendingWindowInDays: days,
 	}, nil
+}
+
+// scheduleDeletion begins the window of a key, the caller's copy. That of a
+// primary key begins when the last of its replicas has been deleted.
+func scheduleDeletion(tx *fsm.Txn, next *state.Key, now time.Time, days int) error {
+	if !next.Replica() && len(next.Replicas) > 0 {
+		next.State, next.PendingWindow = state.PendingReplicaDeletion, days
+		return put(tx, next)
+	}
+	next.State, next.PendingWindow, next.Deletion = state.PendingDeletion, 0, after(now, days)
+	if err := put(tx, next); err != nil {
+		return err
+	}
+	return state.Deletions.Put(tx, &state.Deletion{}, due(next)...)
 }
 
 type cancelKeyDeletionResponse struct {
@@ -88,7 +99,7 @@ func (s *Service) cancelKeyDeletion(_ context.Context, tx *fsm.Txn, c *call.Call
 	}
 	state.Deletions.Delete(tx, due(k.Key)...)
 	next := *k.Key
-	next.State, next.Deletion = state.Disabled, 0
+	next.State, next.Deletion, next.PendingWindow = state.Disabled, 0, 0
 	if next.Origin == state.OriginExternal && !next.Imported {
 		next.State = state.PendingImport
 	}

@@ -57,7 +57,7 @@ func newFixture(t testing.TB) *fixture {
 // use makes the service anew on a partition.
 func (f *fixture) use(partition kms.HSM) {
 	f.service = kms.New(kms.Config{
-		HSM: partition, Generation: func() hsm.Generation { return 1 }, Regions: []string{region, "us-west-2"},
+		HSM: partition, Generation: func() hsm.Generation { return 1 }, Regions: []string{region, "us-east-1", "us-west-2"},
 	})
 	f.operations = map[string]call.Operation{}
 	for _, op := range f.service.Operations() {

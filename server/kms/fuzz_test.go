@@ -65,6 +65,8 @@ var seeds = map[string]m{
 	"EnableKeyRotation":    {"KeyId": absent, "RotationPeriodInDays": 90},
 	"ListKeyRotations":     {"KeyId": absent, "IncludeKeyMaterial": "ALL_KEY_MATERIAL", "Limit": 1, "Marker": "eA"},
 	"RotateKeyOnDemand":    {"KeyId": absent},
+	"ReplicateKey":         {"KeyId": absent, "ReplicaRegion": "us-west-2", "Tags": []m{{"TagKey": "k", "TagValue": "v"}}},
+	"UpdatePrimaryRegion":  {"KeyId": absent, "PrimaryRegion": "us-west-2"},
 	"GenerateMac":          {"KeyId": absent, "MacAlgorithm": "HMAC_SHA_256", "Message": []byte("x"), "DryRun": true},
 	"VerifyMac":            {"KeyId": absent, "MacAlgorithm": "HMAC_SHA_512", "Message": []byte("x"), "Mac": make([]byte, 64)},
 	"GetPublicKey":         {"KeyId": absent, "GrantTokens": []string{"x"}},

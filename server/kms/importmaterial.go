@@ -123,6 +123,9 @@ func (s *Service) unwrapImport(ctx context.Context, tx *fsm.Txn, c *call.Call, k
 // had before is for one that never had any.
 func admit(k key, all []*state.KeyMaterial, req *importKeyMaterialRequest, id string) (*state.KeyMaterial, error) {
 	fresh := req.ImportType == newKeyMaterial || req.ImportType == "" && len(all) == 0
+	if fresh && k.Replica() { // it takes what its primary key has
+		return nil, notPrimary(k)
+	}
 	i := slices.IndexFunc(all, func(m *state.KeyMaterial) bool { return m.ID == id })
 	switch {
 	case fresh != (i < 0), req.KeyMaterialID != "" && req.KeyMaterialID != id:
@@ -164,5 +167,8 @@ func replaceMaterial(tx *fsm.Txn, k key, all []*state.KeyMaterial, m *state.KeyM
 		next.MaterialID = m.ID
 	}
 	next.Settle(append(without(all, m.ID), m))
-	return put(tx, &next)
+	if err := put(tx, &next); err != nil {
+		return err
+	}
+	return expect(tx, &next, m)
 }

@@ -238,28 +238,35 @@ func TestStates(t *testing.T) {
 	const (
 		disabled   = "DisabledException: %s is disabled."
 		deletion   = "KMSInvalidStateException: %s is pending deletion."
+		replicas   = "KMSInvalidStateException: %s is pending replica deletion."
 		noDeletion = "KMSInvalidStateException: %s is not pending deletion."
 		importing  = "KMSInvalidStateException: %s is pending import."
 		gone       = "KMSInvalidStateException: %s is unavailable."
+		creating   = "KMSInvalidStateException: %s is creating."
+		updating   = "KMSInvalidStateException: %s is updating."
 	)
-	states := []state.KeyState{state.Enabled, state.Disabled, state.PendingDeletion, state.PendingImport, state.Unavailable}
-	always := []string{"", "", "", "", ""}
-	use := []string{"", disabled, deletion, importing, gone}
-	change := []string{"", "", deletion, "", ""}
-	toggle := []string{"", "", deletion, importing, ""}
-	schedule := []string{"", disabled, deletion, "", ""}
+	states := []state.KeyState{
+		state.Enabled, state.Disabled, state.PendingDeletion, state.PendingReplicaDeletion, state.PendingImport, state.Unavailable, state.Creating, state.Updating,
+	}
+	always := []string{"", "", "", "", "", "", "", ""}
+	use := []string{"", disabled, deletion, replicas, importing, gone, creating, ""}
+	change := []string{"", "", deletion, replicas, "", "", "", ""}
+	toggle := []string{"", "", deletion, replicas, importing, "", creating, updating}
+	settle := []string{"", "", deletion, replicas, "", "", creating, updating}
+	relate := []string{"", disabled, deletion, replicas, importing, gone, creating, updating}
+	schedule := []string{"", disabled, deletion, replicas, "", "", creating, updating}
 	for operation, want := range map[string][]string{
-		"CancelKeyDeletion": {noDeletion, noDeletion, "", noDeletion, noDeletion}, "CreateAlias": change, "Decrypt": use,
+		"CancelKeyDeletion": {noDeletion, noDeletion, "", "", noDeletion, noDeletion, noDeletion, noDeletion}, "CreateAlias": change, "Decrypt": use,
 		"DeleteAlias": always, "DescribeKey": always, "DisableKey": toggle, "EnableKey": toggle, "Encrypt": use,
 		"EnableKeyRotation": schedule, "DisableKeyRotation": schedule, "GetKeyRotationStatus": always, "ListKeyRotations": always,
-		"RotateKeyOnDemand": {"", disabled, deletion, importing, ""},
+		"RotateKeyOnDemand": {"", disabled, deletion, replicas, importing, "", creating, updating},
 		"GenerateDataKey":   use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyLastUsage": always, "GetKeyPolicy": always,
 		"GetPublicKey": use, "ListAliases": always,
-		"DeleteImportedKeyMaterial": always, "GetParametersForImport": change, "ImportKeyMaterial": change,
-		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use,
-		"ScheduleKeyDeletion": change, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
-		"UpdateKeyDescription": change,
-		"CreateGrant":          {"", disabled, deletion, importing, ""}, "ListGrants": always, "RetireGrant": always, "RevokeGrant": always,
+		"DeleteImportedKeyMaterial": always, "GetParametersForImport": settle, "ImportKeyMaterial": settle,
+		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use, "ReplicateKey": relate,
+		"ScheduleKeyDeletion": settle, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
+		"UpdateKeyDescription": change, "UpdatePrimaryRegion": relate,
+		"CreateGrant": {"", disabled, deletion, replicas, importing, "", creating, ""}, "ListGrants": always, "RetireGrant": always, "RevokeGrant": always,
 	} {
 		for i, s := range states {
 			t.Run(operation+" in "+s.String(), func(t *testing.T) {
@@ -297,6 +304,9 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 	case "GetPublicKey":
 		id, arn = f.create(m{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})
 		return m{"KeyId": id}, arn
+	case "ReplicateKey", "UpdatePrimaryRegion":
+		id = f.mrk(m{}, west)
+		return m{"KeyId": id, "ReplicaRegion": east, "PrimaryRegion": west}, keyARN(id)
 	case "GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial":
 		return f.prepareImport(operation)
 	case "CreateAlias":

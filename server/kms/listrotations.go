@@ -82,7 +82,15 @@ func (s *Service) listKeyRotations(_ context.Context, tx *fsm.Txn, c *call.Call,
 		if n := len(resp.Rotations); n > 0 && resp.full(p, n, last) {
 			break
 		}
-		resp.Rotations, last = append(resp.Rotations, rotation(req.KeyID, k.Key, m)), strconv.Itoa(at)
+		entry := rotation(req.KeyID, k.Key, m)
+		if m.Pending {
+			if ready, err := everywhere(tx, k.Key, m.ID); err != nil {
+				return nil, err
+			} else if !ready {
+				entry.KeyMaterialState = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+			}
+		}
+		resp.Rotations, last = append(resp.Rotations, entry), strconv.Itoa(at)
 	}
 	return resp, nil
 }

@@ -16,6 +16,7 @@ type keyMetadata struct {
 	KeyUsage                 string                    `json:"KeyUsage"`
 	KeyState                 string                    `json:"KeyState"`
 	DeletionDate             timestamp                 `json:"DeletionDate,omitempty"`
+	PendingWindow            int                       `json:"PendingDeletionWindowInDays,omitempty"`
 	ValidTo                  timestamp                 `json:"ValidTo,omitempty"`
 	Origin                   string                    `json:"Origin"`
 	ExpirationModel          string                    `json:"ExpirationModel,omitempty"`
@@ -32,14 +33,6 @@ type keyMetadata struct {
 	CurrentKeyMaterialID     string                    `json:"CurrentKeyMaterialId,omitempty"`
 }
 
-type multiRegionConfiguration struct {
-	MultiRegionKeyType string
-	PrimaryKey         multiRegionKey
-	ReplicaKeys        []multiRegionKey
-}
-
-type multiRegionKey struct{ Arn, Region string }
-
 // describe answers a key's metadata.
 func describe(k key) keyMetadata {
 	m := keyMetadata{
@@ -52,6 +45,7 @@ func describe(k key) keyMetadata {
 		KeyUsage:              k.Usage,
 		KeyState:              k.State.String(),
 		DeletionDate:          timestamp(k.Deletion),
+		PendingWindow:         k.PendingWindow,
 		ValidTo:               timestamp(k.ValidTo),
 		Origin:                k.Origin,
 		ExpirationModel:       expirationModel(k.Key),
@@ -65,11 +59,7 @@ func describe(k key) keyMetadata {
 		m.CurrentKeyMaterialID = k.MaterialID // of symmetric encryption keys only
 	}
 	if k.MultiRegion {
-		m.MultiRegionConfiguration = &multiRegionConfiguration{
-			MultiRegionKeyType: "PRIMARY",
-			PrimaryKey:         multiRegionKey{Arn: k.arn, Region: k.Region},
-			ReplicaKeys:        []multiRegionKey{},
-		}
+		m.MultiRegionConfiguration = configuration(k.Key)
 	}
 	return m
 }
@@ -122,28 +112,31 @@ type recordedMetadata struct {
 	EncapsulationAlgorithms []string    `json:"encapsulationAlgorithms,omitempty"`
 	MultiRegion             bool        `json:"multiRegion"`
 	CurrentKeyMaterialID    string      `json:"currentKeyMaterialId,omitempty"`
+
+	MultiRegionConfiguration *recordedConfiguration `json:"multiRegionConfiguration,omitempty"`
 }
 
 func recorded(m keyMetadata) recordedMetadata {
 	return recordedMetadata{
-		AWSAccountID:            m.AWSAccountID,
-		KeyID:                   m.KeyID,
-		Arn:                     m.Arn,
-		CreationDate:            m.CreationDate.calendar(),
-		Enabled:                 m.Enabled,
-		Description:             m.Description,
-		KeyUsage:                m.KeyUsage,
-		KeyState:                m.KeyState,
-		Origin:                  m.Origin,
-		KeyManager:              m.KeyManager,
-		CustomerMasterKeySpec:   m.CustomerMasterKeySpec,
-		KeySpec:                 m.KeySpec,
-		EncryptionAlgorithms:    m.EncryptionAlgorithms,
-		SigningAlgorithms:       m.SigningAlgorithms,
-		MacAlgorithms:           m.MacAlgorithms,
-		KeyAgreementAlgorithms:  m.KeyAgreementAlgorithms,
-		EncapsulationAlgorithms: m.EncapsulationAlgorithms,
-		MultiRegion:             m.MultiRegion,
-		CurrentKeyMaterialID:    m.CurrentKeyMaterialID,
+		AWSAccountID:             m.AWSAccountID,
+		KeyID:                    m.KeyID,
+		Arn:                      m.Arn,
+		CreationDate:             m.CreationDate.calendar(),
+		Enabled:                  m.Enabled,
+		Description:              m.Description,
+		KeyUsage:                 m.KeyUsage,
+		KeyState:                 m.KeyState,
+		Origin:                   m.Origin,
+		KeyManager:               m.KeyManager,
+		CustomerMasterKeySpec:    m.CustomerMasterKeySpec,
+		KeySpec:                  m.KeySpec,
+		EncryptionAlgorithms:     m.EncryptionAlgorithms,
+		SigningAlgorithms:        m.SigningAlgorithms,
+		MacAlgorithms:            m.MacAlgorithms,
+		KeyAgreementAlgorithms:   m.KeyAgreementAlgorithms,
+		EncapsulationAlgorithms:  m.EncapsulationAlgorithms,
+		MultiRegion:              m.MultiRegion,
+		MultiRegionConfiguration: m.MultiRegionConfiguration.recorded(),
+		CurrentKeyMaterialID:     m.CurrentKeyMaterialID,
 	}
 }

@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cofre-kms/cofre/server/shape"
@@ -45,6 +46,10 @@ func rotationPeriodInDaysType() shape.Integer { return shape.Integer{Min: 90, Ma
 
 func includeKeyMaterialType() shape.String {
 	return shape.String{Enum: []string{allKeyMaterial, "ROTATIONS_ONLY"}}
+}
+
+func regionType() shape.String {
+	return shape.String{Min: 1, Max: 32, Pattern: &shape.Pattern{Expr: `^([a-z]+-){2,3}\d+$`, Match: regionName}}
 }
 
 func numberOfBytesType() shape.Integer { return shape.Integer{Min: 1, Max: 1024} }
@@ -202,6 +207,16 @@ const (
 	keyAgreement           = "KEY_AGREEMENT"
 	encapsulateDecapsulate = "ENCAPSULATE_DECAPSULATE"
 )
+
+// regionName matches two or three words of small letters, each with a hyphen, and
+// a number.
+func regionName(s string) bool {
+	parts := strings.Split(s, "-")
+	words, number := parts[:len(parts)-1], parts[len(parts)-1]
+	letter := some(func(r rune) bool { return 'a' <= r && r <= 'z' })
+	digit := some(func(r rune) bool { return '0' <= r && r <= '9' })
+	return (len(words) == 2 || len(words) == 3) && digit(number) && !slices.ContainsFunc(words, func(w string) bool { return !letter(w) })
+}
 
 // word is \w of the model's regular expressions.
 func word(r rune) bool {

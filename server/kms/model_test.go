@@ -61,6 +61,8 @@ func requests() map[string]struct {
 		"RetireGrant":                     {retireGrantShape().Describe(), sdk.RetireGrantInput{}},
 		"RevokeGrant":                     {revokeGrantShape().Describe(), sdk.RevokeGrantInput{}},
 		"RotateKeyOnDemand":               {keyRequestShape().Describe(), sdk.RotateKeyOnDemandInput{}},
+		"ReplicateKey":                    {replicateKeyShape().Describe(), sdk.ReplicateKeyInput{}},
+		"UpdatePrimaryRegion":             {updatePrimaryRegionShape().Describe(), sdk.UpdatePrimaryRegionInput{}},
 		"ScheduleKeyDeletion":             {scheduleKeyDeletionShape().Describe(), sdk.ScheduleKeyDeletionInput{}},
 		"TagResource":                     {tagResourceShape().Describe(), sdk.TagResourceInput{}},
 		"UntagResource":                   {untagResourceShape().Describe(), sdk.UntagResourceInput{}},
@@ -174,7 +176,7 @@ func compareWithSDK(t *testing.T, path string, ours shape.Description, theirs re
 // TestPatterns holds the hand-written matchers against the regular expressions
 // that they stand for.
 func TestPatterns(t *testing.T) {
-	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType(), grantNameType(), principalIDType(),
+	for _, s := range []shape.String{aliasNameType(), policyType(), policyNameType(), markerType(), xksKeyIDType(), grantNameType(), principalIDType(), regionType(),
 		keyMaterialDescriptionType(), keyMaterialIDType()} {
 		// Java's \uXXXX is Go's \x{XXXX}, and the model means the whole string.
 		expr := regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(s.Pattern.Expr, `\x{$1}`)
@@ -192,6 +194,17 @@ func TestPatterns(t *testing.T) {
 			if text := string(r); s.Pattern.Match(text) != re.MatchString(text) {
 				t.Errorf("%q and %s: %v", text, s.Pattern.Expr, s.Pattern.Match(text))
 			}
+		}
+	}
+}
+
+func TestRegionNames(t *testing.T) {
+	re := regexp.MustCompile(regionType().Pattern.Expr)
+	for _, name := range []string{
+		"us-east-1", "us-gov-west-1", "eu-isoe-west-1", "ap-southeast-12", "us-east", "us-east-", "us--1", "-east-1", "a-b-c-d-1", "us-east-1a", "US-east-1", "us-1-1", "1", "a-1", "us-east-1-",
+	} {
+		if got := regionName(name); got != re.MatchString(name) {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -32,11 +33,14 @@ func (s *Service) rotateKeyOnDemand(ctx context.Context, tx *fsm.Txn, c *call.Ca
 	if err := rotatable(k); err != nil {
 		return nil, err
 	}
+	if k.Replica() {
+		return nil, notPrimary(k)
+	}
 	if k.OnDemandRotations >= maxOnDemand {
 		return nil, limitExceeded("The on-demand rotations limit has been reached for the given keyId. "+
 			"No more on-demand rotations can be performed for this key: %s", k.arn)
 	}
-	material, err := s.nextMaterial(ctx, tx.View(), k, c.Time)
+	material, err := s.nextMaterial(ctx, tx, k, c.Time)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +49,8 @@ func (s *Service) rotateKeyOnDemand(ctx context.Context, tx *fsm.Txn, c *call.Ca
 	if err := rotate(tx, &next, material, state.RotationOnDemand, c.Time); err != nil {
 		return nil, err
 	}
-	if err := announce(tx, &next, "RotateKey", c.Time, rotated(k.Key, &next, state.RotationOnDemand)); err != nil {
+	event := record.ServiceEvent{Name: "RotateKey", Time: c.Time, Details: rotated(k.Key, &next, state.RotationOnDemand)}
+	if err := announce(tx, &next, event); err != nil {
 		return nil, err
 	}
 	c.Record.Response = &keyElements{KeyID: req.KeyID}
@@ -53,29 +58,44 @@ func (s *Service) rotateKeyOnDemand(ctx context.Context, tx *fsm.Txn, c *call.Ca
 }
 
 // nextMaterial is what a key is rotated to: new material, or for an imported key
-// the one that was imported for it.
-func (s *Service) nextMaterial(ctx context.Context, view fsm.View, k key, now time.Time) (*state.KeyMaterial, error) {
+// the one that was imported for it, into all related keys.
+func (s *Service) nextMaterial(ctx context.Context, tx *fsm.Txn, k key, now time.Time) (*state.KeyMaterial, error) {
 	if k.Origin == state.OriginKMS {
 		return s.generate(ctx, k.Key, now)
 	}
-	pending, err := pendingMaterial(view, k.Key)
+	pending, err := pendingMaterial(tx.View(), k.Key)
 	if err != nil {
 		return nil, err
 	}
-	if pending == nil {
+	ready := false
+	if pending != nil {
+		if ready, err = everywhere(tx, k.Key, pending.ID); err != nil {
+			return nil, err
+		}
+	}
+	if !ready {
 		return nil, invalidState("No available key material pending rotation for the key: %s.", k.arn)
 	}
 	next := *pending
 	return &next, nil
 }
 
-// rotate makes a material the current one of a key; both are the caller's copies.
-// The others stay, for what was encrypted under them.
+// rotate makes a material the current one of a key and of its replicas; key and
+// material are the caller's copies. The others stay, for what was encrypted under
+// them.
 func rotate(tx *fsm.Txn, next *state.Key, material *state.KeyMaterial, rotationType string, now time.Time) error {
 	next.Rotations++
-	next.MaterialID = material.ID
 	material.Pending = false
 	material.Ordinal, material.Rotated, material.RotationType = next.Rotations, now.UnixMilli(), rotationType
+	if err := use(tx, next, material); err != nil {
+		return err
+	}
+	return synchronize(tx, next, material, now)
+}
+
+// use writes a material as a key's current one, and the key with it.
+func use(tx *fsm.Txn, next *state.Key, material *state.KeyMaterial) error {
+	next.MaterialID = material.ID
 	if next.Origin == state.OriginExternal {
 		if err := settle(tx.View(), next, material); err != nil {
 			return err

@@ -66,10 +66,16 @@ func (s *Service) setRotation(tx *fsm.Txn, c *call.Call, name string, set func(*
 	if k.Origin != state.OriginKMS {
 		return nil, originRefused(k)
 	}
+	if k.Replica() {
+		return nil, notPrimary(k)
+	}
 	next := *k.Key
 	set(&next)
 	changed(c, k)
-	return nil, put(tx, &next)
+	if err := put(tx, &next); err != nil {
+		return nil, err
+	}
+	return nil, synchronize(tx, &next, nil, c.Time)
 }
 
 // after is some days after now, in Unix milliseconds.
@@ -97,7 +103,7 @@ func (s *Service) getKeyRotationStatus(_ context.Context, tx *fsm.Txn, c *call.C
 		return nil, err
 	}
 	resp := &keyRotationStatusResponse{KeyID: req.KeyID}
-	if k.RotationPeriod > 0 && k.State != state.PendingDeletion {
+	if k.RotationPeriod > 0 && k.State != state.PendingDeletion && k.State != state.PendingReplicaDeletion {
 		resp.KeyRotationEnabled = true
 		resp.RotationPeriodInDays, resp.NextRotationDate = k.RotationPeriod, timestamp(k.NextRotation)
 	}
@@ -137,11 +143,12 @@ func reschedule(tx *fsm.Txn, before, now *state.Key) error {
 }
 
 // rotationDue is the identifier of a key's entry in the agenda of automatic
-// rotations, nil where it is not to be rotated. A key that is not enabled keeps
+// rotations, nil where it is not to be rotated. A replica is rotated with its
+// primary key. A key that is not enabled keeps
 // its schedule and is not on the agenda: when it is enabled again, what was
 // missed is due at once (GetKeyRotationStatus in the AWS KMS API reference).
 func rotationDue(k *state.Key) []string {
-	if k == nil || k.State != state.Enabled || k.NextRotation == 0 {
+	if k == nil || k.State != state.Enabled || k.NextRotation == 0 || k.Replica() {
 		return nil
 	}
 	return []string{state.DueTime(k.NextRotation), k.AccountID, k.Region, k.ID}

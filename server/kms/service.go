@@ -91,6 +91,7 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("ListRetirableGrants", reads, listRetirableGrantsShape().Decode, s.listRetirableGrants),
 		call.Bind("PutKeyPolicy", writes, putKeyPolicyShape().Decode, s.putKeyPolicy),
 		call.Bind("ReEncrypt", reads, reEncryptShape().Decode, s.reEncrypt),
+		call.Bind("ReplicateKey", writes, replicateKeyShape().Decode, s.replicateKey),
 		call.Bind("RetireGrant", writes, retireGrantShape().Decode, s.retireGrant),
 		call.Bind("RevokeGrant", writes, revokeGrantShape().Decode, s.revokeGrant),
 		call.Bind("RotateKeyOnDemand", writes, keyRequestShape().Decode, s.rotateKeyOnDemand),
@@ -99,6 +100,7 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("UntagResource", writes, untagResourceShape().Decode, s.untagResource),
 		call.Bind("UpdateAlias", writes, aliasTargetShape().Decode, s.updateAlias),
 		call.Bind("UpdateKeyDescription", writes, updateKeyDescriptionShape().Decode, s.updateKeyDescription),
+		call.Bind("UpdatePrimaryRegion", writes, updatePrimaryRegionShape().Decode, s.updatePrimaryRegion),
 		call.Bind("VerifyMac", reads, verifyMacShape().Decode, s.verifyMac),
 	}
 }

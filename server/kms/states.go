@@ -17,26 +17,31 @@ const (
 	noDeletion          // KMSInvalidStateException: <ARN> is not pending deletion.
 	importing           // KMSInvalidStateException: <ARN> is pending import.
 	unavailable         // KMSInvalidStateException: <ARN> is unavailable.
+	creating            // KMSInvalidStateException: <ARN> is creating.
+	updating            // KMSInvalidStateException: <ARN> is updating.
 )
 
-// verdicts are what the states mean for one operation.
-type verdicts struct{ enabled, disabled, pendingDeletion, pendingImport, unavailable verdict }
+// verdicts are what the states mean for one operation. A key that is pending
+// replica deletion is like one that is pending deletion.
+type verdicts struct{ enabled, disabled, pendingDeletion, pendingImport, unavailable, creating, updating verdict }
 
 // stateTable is "Key states of AWS KMS keys" in the KMS developer guide.
 type stateTable map[string]verdicts
 
 func newStateTable() stateTable {
 	always := verdicts{}
-	use := verdicts{allowed, disabled, deletion, importing, unavailable}
-	change := verdicts{allowed, allowed, deletion, allowed, allowed}
-	toggle := verdicts{allowed, allowed, deletion, importing, allowed}
-	// Keys that are in the last two states have no automatic rotation: their type
-	// refuses the operation (rotatable).
-	schedule := verdicts{allowed, disabled, deletion, allowed, allowed}
+	use := verdicts{allowed, disabled, deletion, importing, unavailable, creating, allowed}
+	change := verdicts{allowed, allowed, deletion, allowed, allowed, allowed, allowed}
+	toggle := verdicts{allowed, allowed, deletion, importing, allowed, creating, updating}
+	settle := verdicts{allowed, allowed, deletion, allowed, allowed, creating, updating}
+	relate := verdicts{allowed, disabled, deletion, importing, unavailable, creating, updating}
+	// Keys that are pending import or unavailable have no automatic rotation: their
+	// type refuses the operation (rotatable).
+	schedule := verdicts{allowed, disabled, deletion, allowed, allowed, creating, updating}
 	return stateTable{
-		"CancelKeyDeletion":               {noDeletion, noDeletion, allowed, noDeletion, noDeletion},
+		"CancelKeyDeletion":               {noDeletion, noDeletion, allowed, noDeletion, noDeletion, noDeletion, noDeletion},
 		"CreateAlias":                     change,
-		"CreateGrant":                     {allowed, disabled, deletion, importing, allowed},
+		"CreateGrant":                     {allowed, disabled, deletion, importing, allowed, creating, allowed},
 		"Decrypt":                         use,
 		"DeleteAlias":                     always,
 		"DeleteImportedKeyMaterial":       always,
@@ -53,8 +58,8 @@ func newStateTable() stateTable {
 		"GetKeyPolicy":                    always,
 		"GetKeyRotationStatus":            always,
 		"GetPublicKey":                    use,
-		"GetParametersForImport":          change,
-		"ImportKeyMaterial":               change,
+		"GetParametersForImport":          settle,
+		"ImportKeyMaterial":               settle,
 		"ListAliases":                     always,
 		"ListGrants":                      always,
 		"ListKeyPolicies":                 always,
@@ -62,14 +67,16 @@ func newStateTable() stateTable {
 		"ListResourceTags":                always,
 		"PutKeyPolicy":                    always,
 		"ReEncrypt":                       use,
+		"ReplicateKey":                    relate,
 		"RetireGrant":                     always,
 		"RevokeGrant":                     always,
-		"RotateKeyOnDemand":               {allowed, disabled, deletion, importing, allowed},
-		"ScheduleKeyDeletion":             change,
+		"RotateKeyOnDemand":               {allowed, disabled, deletion, importing, allowed, creating, updating},
+		"ScheduleKeyDeletion":             settle,
 		"TagResource":                     change,
 		"UntagResource":                   change,
 		"UpdateAlias":                     change, // of the new target
 		"UpdateKeyDescription":            change,
+		"UpdatePrimaryRegion":             relate,
 		"VerifyMac":                       use,
 	}
 }
@@ -86,11 +93,18 @@ func (t stateTable) check(operation string, k key) error {
 	case disabled:
 		return call.Errorf("DisabledException", "%s is disabled.", k.arn)
 	case deletion:
+		if k.State == state.PendingReplicaDeletion {
+			return invalidState("%s is pending replica deletion.", k.arn)
+		}
 		return invalidState("%s is pending deletion.", k.arn)
 	case noDeletion:
 		return invalidState("%s is not pending deletion.", k.arn)
 	case importing:
 		return invalidState("%s is pending import.", k.arn)
+	case creating:
+		return invalidState("%s is creating.", k.arn)
+	case updating:
+		return invalidState("%s is updating.", k.arn)
 	}
 	return invalidState("%s is unavailable.", k.arn)
 }
@@ -101,10 +115,14 @@ func (v verdicts) of(s state.KeyState) verdict {
 		return v.enabled
 	case state.Disabled:
 		return v.disabled
-	case state.PendingDeletion:
+	case state.PendingDeletion, state.PendingReplicaDeletion:
 		return v.pendingDeletion
 	case state.PendingImport:
 		return v.pendingImport
+	case state.Creating:
+		return v.creating
+	case state.Updating:
+		return v.updating
 	}
 	return v.unavailable // also of states that a newer release knows
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/cofre-kms/cofre/ledger"
@@ -83,8 +84,10 @@ type ServiceEvent struct {
 	Region     string
 	AccountID  string // whose resource it is
 	Resources  []ledger.Resource
-	Parameters any // requestParameters; nil is recorded as null
-	Details    any // serviceEventDetails; nil is left out
+	InvokedBy  string // userIdentity.invokedBy; "" means AWS Internal
+	Parameters any    // requestParameters; nil is recorded as null
+	Response   any    // responseElements; nil is recorded as null
+	Details    any    // serviceEventDetails; nil is left out
 }
 
 // Service makes the record of a service event (eventType AwsServiceEvent).
@@ -101,8 +104,9 @@ func Service(s ServiceEvent) ([]byte, error) {
 		recipient:  s.AccountID,
 		resources:  s.Resources,
 		parameters: s.Parameters,
+		response:   s.Response,
 		details:    s.Details,
-		identity:   ledger.UserIdentity{AccountID: s.AccountID, InvokedBy: ledger.InvokedByInternal},
+		identity:   ledger.UserIdentity{AccountID: s.AccountID, InvokedBy: cmp.Or(s.InvokedBy, ledger.InvokedByInternal)},
 	}
 	return e.encode()
 }

@@ -18,6 +18,11 @@ const (
 	PendingDeletion KeyState = 3
 	PendingImport   KeyState = 4
 	Unavailable     KeyState = 5
+	// Of multi-Region keys. Nothing makes a key Creating or Updating today: both
+	// changes happen at one instant.
+	Creating               KeyState = 6
+	PendingReplicaDeletion KeyState = 7
+	Updating               KeyState = 8
 )
 
 // String is AWS's name of the state.
@@ -33,6 +38,12 @@ func (s KeyState) String() string {
 		return "PendingImport"
 	case Unavailable:
 		return "Unavailable"
+	case Creating:
+		return "Creating"
+	case PendingReplicaDeletion:
+		return "PendingReplicaDeletion"
+	case Updating:
+		return "Updating"
 	}
 	return fmt.Sprintf("KeyState(%d)", uint8(s))
 }
@@ -65,6 +76,12 @@ type Key struct {
 	OnDemandRotations int   `cbor:"15,keyasint,omitempty"` // so far
 	Rotations         int   `cbor:"16,keyasint,omitempty"` // so far, of both types: the current material's Ordinal
 
+	// Of a multi-Region key. Each of the related keys knows all of them, so that it
+	// can be described by itself: whoever changes the set writes every one.
+	Primary       string   `cbor:"17,keyasint,omitempty"` // Region of the primary key; "" means Region
+	Replicas      []string `cbor:"18,keyasint,omitempty"` // Regions of the replica keys, sorted
+	PendingWindow int      `cbor:"19,keyasint,omitempty"` // days; set in PendingReplicaDeletion
+
 	// Of a key whose Origin is EXTERNAL; Settle computes them from its materials, so
 	// that the key can be described by itself.
 	Imported bool  `cbor:"20,keyasint,omitempty"` // all of its materials are there
@@ -75,6 +92,17 @@ type Key struct {
 func (k *Key) ARN() string {
 	return "arn:aws:kms:" + k.Region + ":" + k.AccountID + ":key/" + k.ID
 }
+
+// PrimaryRegion is the Region of a multi-Region key's primary key.
+func (k *Key) PrimaryRegion() string {
+	if k.Primary == "" {
+		return k.Region
+	}
+	return k.Primary
+}
+
+// Replica says whether the key is a replica of a multi-Region primary key.
+func (k *Key) Replica() bool { return k.PrimaryRegion() != k.Region }
 
 // KeyMaterial is one generation of a key's material, wrapped. A child of the key.
 //
