@@ -71,25 +71,34 @@ func absent(t *testing.T, what string) {
 	t.Skipf("%s is not installed", what)
 }
 
-// TestAWSCLI runs the scripts testdata/*.txtar against a cluster.
+// TestAWSCLI runs the script testdata/cli.txtar against a cluster.
 func TestAWSCLI(t *testing.T) {
+	needAWSCLI(t)
+	eachCluster(t, func(t *testing.T, c *rig.Cluster) { runScript(t, c, "cli.txtar") })
+}
+
+func needAWSCLI(t *testing.T) {
+	t.Helper()
 	if exec.Command("aws", "--version").Run() != nil {
 		absent(t, "the AWS CLI")
 	}
-	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
-		testscript.Run(t, testscript.Params{
-			Dir: "testdata",
-			Setup: func(env *testscript.Env) error {
-				for _, pair := range c.Environment() {
-					if strings.HasPrefix(pair, "AWS_") || strings.HasPrefix(pair, "COFRE_") {
-						env.Vars = append(env.Vars, pair)
-					}
+}
+
+// runScript runs a script of testdata with the environment of a cluster's
+// clients.
+func runScript(t *testing.T, c *rig.Cluster, name string) {
+	testscript.Run(t, testscript.Params{
+		Files: []string{filepath.Join("testdata", name)},
+		Setup: func(env *testscript.Env) error {
+			for _, pair := range c.Environment() {
+				if strings.HasPrefix(pair, "AWS_") || strings.HasPrefix(pair, "COFRE_") {
+					env.Vars = append(env.Vars, pair)
 				}
-				env.Vars = append(env.Vars, "N1="+c.Node(1).URL(), "N2="+c.Node(2).URL(), "N3="+c.Node(3).URL())
-				return nil
-			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"keep": keep, "killleader": killLeader(t, c)},
-		})
+			}
+			env.Vars = append(env.Vars, "N1="+c.Node(1).URL(), "N2="+c.Node(2).URL(), "N3="+c.Node(3).URL())
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"keep": keep, "killleader": killLeader(t, c)},
 	})
 }
 

@@ -10,8 +10,13 @@ import (
 	"time"
 )
 
-// Region is the only region that the clusters serve.
-const Region = "us-east-1"
+// The Regions that the clusters serve, as those of scripts/up. Clients use the
+// first where a test does not say otherwise.
+const (
+	Region = "us-east-1"
+	West   = "us-west-2"
+	Europe = "eu-west-1"
+)
 
 // Limits on what a test waits for; a test that runs into one fails. They say
 // nothing about how fast Cofre is.

@@ -59,10 +59,10 @@ func (c *Cluster) newNode(name string, port int) (*Node, error) {
 		}
 		hsm = fmt.Sprintf("kind = \"pkcs11\"\nuri = %q", uri)
 	}
-	text := fmt.Sprintf("name = %q\ndata_dir = %q\nregions = [%q]\n"+
+	text := fmt.Sprintf("name = %q\ndata_dir = %q\nregions = [%q, %q, %q]\n"+
 		"[api]\nlisten = %q\n[cluster]\nlisten = %q\nlog_store = %q\n"+
 		"[hsm]\n%s\npin_file = %q\n[admin]\nsocket = %q\n[log]\nlevel = \"debug\"\n[metrics]\nlisten = %q\n",
-		name, n.DataDir(), Region, n.Addr, n.PeerAddr, c.cfg.LogStore,
+		name, n.DataDir(), Region, West, Europe, n.Addr, n.PeerAddr, c.cfg.LogStore,
 		hsm, filepath.Join(n.dir, "pin"), filepath.Join(n.dir, "admin.sock"), n.MetricsAddr)
 	n.env = environment("SOFTHSM2_CONF=" + filepath.Join(n.dir, "softhsm2.conf"))
 	err := errors.Join(
