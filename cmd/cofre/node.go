@@ -40,7 +40,9 @@ func openPartition(ctx context.Context, cfg *config.Config, logger hclog.Logger,
 	case config.HSMSoft:
 		partition, err = soft.Open(ctx, soft.Config{Path: cfg.HSM.Path, PIN: pin, Logger: logger})
 	case config.HSMPKCS11:
-		partition, err = pkcs11.Open(ctx, pkcs11.Config{URI: cfg.HSM.URI, PIN: pin, Logger: logger, Metrics: metrics})
+		partition, err = pkcs11.Open(ctx, pkcs11.Config{
+			URI: cfg.HSM.URI, PIN: pin, SoftwareAssisted: cfg.HSM.Assisted(), Logger: logger, Metrics: metrics,
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the HSM partition: %w", err)

@@ -10,10 +10,14 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 // Config is the whole configuration of one node. The names of the settings are
@@ -76,12 +80,30 @@ type HSM struct {
 	Path string `toml:"path"`
 	// URI names the token of a pkcs11 partition (RFC 7512). It holds no PIN.
 	URI string `toml:"uri"`
+	// SoftwareAssisted are the key specs that a pkcs11 partition serves in the
+	// node's memory where its token cannot: names of key specs, or "all" alone.
+	SoftwareAssisted []string `toml:"software_assisted"`
 	// PINFile is a file that holds the PIN: of the token, or of the soft
 	// partition's file. One trailing newline is dropped.
 	PINFile string `toml:"pin_file"`
 	// PIN is what PINFile, COFRE_HSM_PIN_FILE or COFRE_HSM_PIN gave. The file
 	// itself has no setting for it.
 	PIN Secret `toml:"-"`
+}
+
+// AllSpecs stands for every key spec in SoftwareAssisted.
+const AllSpecs = "all"
+
+// Assisted answers SoftwareAssisted as key specs.
+func (h HSM) Assisted() []hsm.KeySpec {
+	if slices.Equal(h.SoftwareAssisted, []string{AllSpecs}) {
+		return algorithm.Specs()
+	}
+	specs := make([]hsm.KeySpec, len(h.SoftwareAssisted))
+	for i, name := range h.SoftwareAssisted {
+		specs[i] = hsm.KeySpec(name)
+	}
+	return specs
 }
 
 // Admin is the operator's door on the node's own host.

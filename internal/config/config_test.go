@@ -6,9 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 const valid = `
@@ -122,6 +126,7 @@ kind = "pkcs11"
 uri = "pkcs11:token=x?pin-value=1234"
 path = "/p"
 pin = "1234"
+software_assisted = ["ML_DSA_45", "SM2", "SM2", "all"]
 pin_file = "/nonexistent/pin"
 [log]
 level = "loud"
@@ -137,6 +142,7 @@ listen = "127.0.0.1:0"
 		`name: "Node 1"`, "data_dir:", `"us-east-1" is there twice`, `"Moon" is no region name`,
 		"api.cert_file and api.key_file", "api.listen:", "api.request_timeout: 1h0m0s", "api.max_in_flight: 0", "cluster.advertise:", "cluster.log_store:",
 		"hsm.uri: pin-value", "hsm.path:", "hsm.pin_file:", "hsm: no PIN",
+		`hsm.software_assisted: "ML_DSA_45" is no key spec`, `hsm.software_assisted: "SM2" is there twice`, `hsm.software_assisted: "all" stands alone`,
 		"log.level:", "log.format:", "metrics.listen:",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -171,6 +177,26 @@ func TestSecretDoesNotPrint(t *testing.T) {
 	}
 	if s.Reveal() != "hunter2" || s.Empty() {
 		t.Error("the secret is lost")
+	}
+}
+
+func TestSoftwareAssisted(t *testing.T) {
+	const token = valid + "[hsm]\nkind = \"pkcs11\"\nuri = \"pkcs11:token=x?module-path=/m\"\n"
+	for text, want := range map[string][]hsm.KeySpec{
+		token: nil,
+		token + `software_assisted = ["ML_DSA_44", "SM2"]`: {hsm.MLDSA44, hsm.SM2},
+		token + `software_assisted = ["all"]`:              algorithm.Specs(),
+	} {
+		c, err := load(t, text, map[string]string{"COFRE_HSM_PIN": "1234"})
+		if err != nil {
+			t.Error(err)
+		} else if got := c.HSM.Assisted(); !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	_, err := load(t, valid+"[hsm]\nsoftware_assisted = [\"all\"]", map[string]string{"COFRE_HSM_PIN": "1234"})
+	if err == nil || !strings.Contains(err.Error(), "hsm.software_assisted: only for") {
+		t.Errorf("a soft partition: %v", err)
 	}
 }
 

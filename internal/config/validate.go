@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 var (
@@ -85,14 +88,34 @@ func (h HSM) validate() error {
 		if h.URI != "" {
 			errs = append(errs, errors.New("hsm.uri: only for hsm.kind pkcs11"))
 		}
+		if len(h.SoftwareAssisted) > 0 {
+			errs = append(errs, errors.New("hsm.software_assisted: only for hsm.kind pkcs11"))
+		}
 	case HSMPKCS11:
 		errs = append(errs, pkcs11URI(h.URI))
 		if h.Path != "" {
 			errs = append(errs, errors.New("hsm.path: only for hsm.kind soft"))
 		}
+		errs = append(errs, assistedSpecs(h.SoftwareAssisted))
 	}
 	if h.PIN.Empty() {
 		errs = append(errs, errors.New("hsm: no PIN: set hsm.pin_file, COFRE_HSM_PIN_FILE or COFRE_HSM_PIN"))
+	}
+	return errors.Join(errs...)
+}
+
+// assistedSpecs wants key specs that there are, each once, or "all" alone.
+func assistedSpecs(names []string) error {
+	var errs []error
+	for i, name := range names {
+		switch {
+		case name == AllSpecs && len(names) > 1:
+			errs = append(errs, fmt.Errorf("hsm.software_assisted: %q stands alone", AllSpecs))
+		case name != AllSpecs && !slices.Contains(algorithm.Specs(), hsm.KeySpec(name)):
+			errs = append(errs, fmt.Errorf("hsm.software_assisted: %q is no key spec", name))
+		case slices.Contains(names[:i], name):
+			errs = append(errs, fmt.Errorf("hsm.software_assisted: %q is there twice", name))
+		}
 	}
 	return errors.Join(errs...)
 }

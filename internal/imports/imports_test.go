@@ -49,7 +49,7 @@ var table = []layer{
 	// net/netip is the arithmetic of addresses, without a network.
 	{folder: "policy", never: append([]string{"os", "net", "math/rand", "crypto/rand", "time/tzdata"}, storage...),
 		except: []string{"net/netip"}},
-	{folder: "internal/config", never: append([]string{"net/http"}, storage...)},
+	{folder: "internal/config", may: []string{"hsm"}, never: append([]string{"net/http"}, storage...)},
 	{folder: "internal/imports"},
 	{folder: "bench"},
 	{folder: "test", may: []string{"cmd", "server", "cluster", "fsm", "hsm", "ledger", "policy", "internal"}},
