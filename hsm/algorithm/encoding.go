@@ -1,12 +1,10 @@
 package algorithm
 
 import (
-	"crypto/ecdsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
-	"math/big"
 )
 
 // The encodings that crypto/x509 has not: keys on curves and of algorithms that
@@ -163,9 +161,4 @@ func parseEC(der []byte, curve asn1.ObjectIdentifier) ([]byte, error) {
 	out := make([]byte, scalarSize)
 	copy(out, key.PrivateKey)
 	return out, nil
-}
-
-// scalar is the private number of an ECDSA key, to be wiped.
-func scalar(key *ecdsa.PrivateKey) *big.Int {
-	return key.D //lint:ignore SA1019 there is no other way to reach it
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/wipe"
 )
 
 // A fingerprint is SHA-256 of a label, the key spec, and an image: of a private
@@ -63,7 +64,7 @@ func (k *Key) image() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expanding an AES key: %w", err)
 	}
-	defer wipePlain(block)
+	defer wipe.Value(block)
 	image := make([]byte, len(probe))
 	for at := 0; at < len(probe); at += aes.BlockSize {
 		block.Encrypt(image[at:], probe[at:])

@@ -71,14 +71,19 @@ func Generate(spec hsm.KeySpec) (raw, public []byte, err error) {
 }
 
 // Import reads material that came from outside and answers it in the encoding
-// that Generate gives, so that one key has one encoding. Material that is none
-// of spec is [hsm.ErrInvalidKey].
-func Import(spec hsm.KeySpec, material []byte) (raw, public []byte, err error) {
+// that Generate gives, so that one key has one encoding, with its fingerprint.
+// Material that is none of spec is [hsm.ErrInvalidKey].
+func Import(spec hsm.KeySpec, material []byte) (raw, public []byte, f hsm.Fingerprint, err error) {
 	k, err := Parse(spec, material)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, f, err
 	}
-	return encode(k)
+	if f, err = k.Fingerprint(); err != nil {
+		k.Wipe()
+		return nil, nil, f, err
+	}
+	raw, public, err = encode(k)
+	return raw, public, f, err
 }
 
 // encode answers a key's encodings, and wipes it.

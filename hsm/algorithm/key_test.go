@@ -63,7 +63,7 @@ func testEncodings(t *testing.T, key, stranger pair) {
 	if again, err := key.Public(); err != nil || !bytes.Equal(again, public) {
 		t.Errorf("the public key is %x, %v", again, err)
 	}
-	imported, sameToo, err := Import(key.Spec(), raw)
+	imported, sameToo, _, err := Import(key.Spec(), raw)
 	if err != nil || !bytes.Equal(imported, raw) || !bytes.Equal(sameToo, public) {
 		t.Errorf("imported, the key changed: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"filippo.io/mldsa/mldsacrypto"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/wipe"
 )
 
 type mldsaKey struct {
@@ -87,7 +88,7 @@ func (k *mldsaKey) public() ([]byte, error) {
 	return marshalSPKI(oidMLDSA(k.spec), nil, k.private.PublicKey().Bytes())
 }
 
-func (k *mldsaKey) wipe() { wipePlain(k.private) }
+func (k *mldsaKey) wipe() { wipe.Value(k.private) }
 
 // sign signs mu, hedged (FIPS 204 §3.4).
 func (k *mldsaKey) sign(_ hsm.SigningAlgorithm, mu []byte) ([]byte, error) {

@@ -11,12 +11,12 @@ import (
 	"github.com/cofre-kms/cofre/hsm"
 )
 
-// mlkemKey is an ML-KEM key with its seed d ‖ z. The standard library has the
-// larger two parameter sets.
+// mlkemKey is an ML-KEM key as its seed d ‖ z, expanded for each use: that costs
+// less than what follows, and expanded keys cannot be wiped. The standard library
+// has the larger two parameter sets.
 type mlkemKey struct {
 	spec hsm.KeySpec
 	seed []byte
-	key  decapsulationKey
 }
 
 // decapsulationKey is a key of one parameter set.
@@ -40,7 +40,7 @@ func oidMLKEM(spec hsm.KeySpec) asn1.ObjectIdentifier {
 func generateMLKEM(spec hsm.KeySpec) (material, error) {
 	seed := make([]byte, mlkem.SeedSize)
 	_, _ = rand.Read(seed) // never fails
-	return newMLKEM(spec, seed)
+	return &mlkemKey{spec, seed}, nil
 }
 
 func parseMLKEM(spec hsm.KeySpec, raw []byte) (material, error) {
@@ -53,27 +53,19 @@ func parseMLKEM(spec hsm.KeySpec, raw []byte) (material, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMLKEM(spec, bytes.Clone(seed))
+	return &mlkemKey{spec, bytes.Clone(seed)}, nil
 }
 
-func newMLKEM(spec hsm.KeySpec, seed []byte) (material, error) {
-	key, err := newDecapsulationKey(spec, seed)
-	if err != nil {
-		return nil, err
-	}
-	return &mlkemKey{spec, seed, key}, nil
-}
-
-func newDecapsulationKey(spec hsm.KeySpec, seed []byte) (decapsulationKey, error) {
-	switch spec {
+func (k *mlkemKey) expand() (decapsulationKey, error) {
+	switch k.spec {
 	case hsm.MLKEM512:
-		public, key := mlkem512.NewKeyFromSeed(seed)
+		public, key := mlkem512.NewKeyFromSeed(k.seed)
 		return &kem512{key, public}, nil
 	case hsm.MLKEM768:
-		key, err := mlkem.NewDecapsulationKey768(seed)
+		key, err := mlkem.NewDecapsulationKey768(k.seed)
 		return kem768{key}, err
 	default:
-		key, err := mlkem.NewDecapsulationKey1024(seed)
+		key, err := mlkem.NewDecapsulationKey1024(k.seed)
 		return kem1024{key}, err
 	}
 }
@@ -114,23 +106,21 @@ func (k *mlkemKey) marshal() ([]byte, error) {
 }
 
 func (k *mlkemKey) public() ([]byte, error) {
-	return marshalSPKI(oidMLKEM(k.spec), nil, k.key.encoded())
+	key, err := k.expand()
+	if err != nil {
+		return nil, err
+	}
+	return marshalSPKI(oidMLKEM(k.spec), nil, key.encoded())
 }
 
-func (k *mlkemKey) wipe() {
-	clear(k.seed)
-	switch key := k.key.(type) {
-	case kem768:
-		wipePlain(key.DecapsulationKey768)
-	case kem1024:
-		wipePlain(key.DecapsulationKey1024)
-	case *kem512:
-		wipePlain(key.private)
-	}
-}
+func (k *mlkemKey) wipe() { clear(k.seed) }
 
 func (k *mlkemKey) decapsulate(ciphertext []byte) ([]byte, error) {
-	secret, err := k.key.Decapsulate(ciphertext)
+	key, err := k.expand()
+	if err != nil {
+		return nil, err
+	}
+	secret, err := key.Decapsulate(ciphertext)
 	if err != nil { // another length: the rest is rejected implicitly
 		return nil, hsm.ErrInvalidCiphertext
 	}

@@ -1,7 +1,6 @@
 package algorithm
 
 import (
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,7 +15,6 @@ import (
 type nistKey struct {
 	spec    hsm.KeySpec
 	private *ecdsa.PrivateKey
-	ecdh    *ecdh.PrivateKey // the same
 }
 
 type nistPublic struct{ key *ecdsa.PublicKey }
@@ -34,18 +32,7 @@ func curveOf(spec hsm.KeySpec) elliptic.Curve {
 
 func generateNIST(spec hsm.KeySpec) (material, error) {
 	key, err := ecdsa.GenerateKey(curveOf(spec), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	return newNIST(spec, key)
-}
-
-func newNIST(spec hsm.KeySpec, key *ecdsa.PrivateKey) (material, error) {
-	agree, err := key.ECDH()
-	if err != nil {
-		return nil, err
-	}
-	return &nistKey{spec, key, agree}, nil
+	return &nistKey{spec, key}, err
 }
 
 func parseNIST(spec hsm.KeySpec, raw []byte) (material, error) {
@@ -57,7 +44,7 @@ func parseNIST(spec hsm.KeySpec, raw []byte) (material, error) {
 	if !ok || key.Curve != curveOf(spec) {
 		return nil, errors.New("not a key on this curve")
 	}
-	return newNIST(spec, key)
+	return &nistKey{spec, key}, nil
 }
 
 func parsePublicNIST(spec hsm.KeySpec, der []byte) (publicKey, error) {
@@ -93,5 +80,9 @@ func (k *nistKey) agree(peer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a peer's public key: %w: %w", hsm.ErrInvalidKey, err)
 	}
-	return k.ecdh.ECDH(other) // the point at infinity cannot come out: the order is prime
+	own, err := k.private.ECDH()
+	if err != nil {
+		return nil, err
+	}
+	return own.ECDH(other) // the point at infinity cannot come out: the order is prime
 }

@@ -78,12 +78,6 @@ func (k *rsaKey) wipe() {
 	}
 }
 
-func wipeInt(n *big.Int) {
-	if n != nil {
-		clear(n.Bits())
-	}
-}
-
 func (k *rsaKey) sign(alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
 	h := signatureHash(alg)
 	if pss(alg) {
@@ -124,6 +118,9 @@ func oaepHash(alg hsm.EncryptionAlgorithm) crypto.Hash {
 func (k *rsaKey) open(alg hsm.EncryptionAlgorithm, ciphertext []byte) ([]byte, error) {
 	if !slices.Contains(EncryptionAlgorithms(k.spec), alg) {
 		return nil, fmt.Errorf("opening by %s with key spec %s: %w", alg, k.spec, hsm.ErrUnsupported)
+	}
+	if len(ciphertext) != k.private.Size() { // RFC 8017 §7.1.2 step 1b; the library takes shorter ones
+		return nil, hsm.ErrInvalidCiphertext
 	}
 	plaintext, err := rsa.DecryptOAEP(oaepHash(alg).New(), nil, k.private, ciphertext, nil)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/asn1"
 	"fmt"
 
-	"github.com/emmansun/gmsm/ecdh"
 	"github.com/emmansun/gmsm/sm2"
 
 	"github.com/cofre-kms/cofre/hsm"
@@ -15,7 +14,7 @@ import (
 // sm2Key is a key on SM2's curve (GB/T 32918.5).
 type sm2Key struct {
 	private *sm2.PrivateKey
-	ecdh    *ecdh.PrivateKey // the same
+	point   []byte // uncompressed
 }
 
 type sm2Public struct {
@@ -39,11 +38,11 @@ func generateSM2(hsm.KeySpec) (material, error) {
 }
 
 func newSM2(key *sm2.PrivateKey) (*sm2Key, error) {
-	agree, err := key.ECDH()
+	public, err := sm2.PublicKeyToECDH(&key.PublicKey)
 	if err != nil {
 		return nil, err
 	}
-	return &sm2Key{key, agree}, nil
+	return &sm2Key{key, public.Bytes()}, nil
 }
 
 func parseSM2(_ hsm.KeySpec, raw []byte) (material, error) {
@@ -72,13 +71,18 @@ func parsePublicSM2(_ hsm.KeySpec, der []byte) (publicKey, error) {
 }
 
 func (k *sm2Key) marshal() ([]byte, error) {
-	d := k.ecdh.Bytes()
+	d := k.scalar()
 	defer clear(d)
-	return marshalEC(oidSM2(), d, k.ecdh.PublicKey().Bytes())
+	return marshalEC(oidSM2(), d, k.point)
 }
 
 func (k *sm2Key) public() ([]byte, error) {
-	return marshalSPKI(oidEC(), oidSM2(), k.ecdh.PublicKey().Bytes())
+	return marshalSPKI(oidEC(), oidSM2(), k.point)
+}
+
+// scalar answers the private number, for the caller to wipe.
+func (k *sm2Key) scalar() []byte {
+	return scalar(&k.private.PrivateKey).FillBytes(make([]byte, scalarSize))
 }
 
 func (k *sm2Key) wipe() { wipeInt(scalar(&k.private.PrivateKey)) }
@@ -115,5 +119,9 @@ func (k *sm2Key) agree(peer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a peer's public key: %w: %w", hsm.ErrInvalidKey, err)
 	}
-	return k.ecdh.ECDH(other) // the point at infinity cannot come out: the order is prime
+	own, err := k.private.ECDH()
+	if err != nil {
+		return nil, err
+	}
+	return own.ECDH(other) // the point at infinity cannot come out: the order is prime
 }

@@ -58,7 +58,7 @@ func (k *sm2Key) encryptTo(px, py *big.Int, plaintext []byte) (ciphertext []byte
 	if !ok {
 		return nil, false, nil
 	}
-	x, y := split(k.ecdh.PublicKey().Bytes())
+	x, y := split(k.point)
 	ciphertext, err = asn1.Marshal(sm2Ciphertext{x, y, s.hash(plaintext), text})
 	return ciphertext, true, err
 }
@@ -95,7 +95,7 @@ type multiplier interface {
 
 // share multiplies a point of the curve with the private number.
 func (k *sm2Key) share(x, y *big.Int) *shared {
-	d := k.ecdh.Bytes()
+	d := k.scalar()
 	defer clear(d)
 	var curve elliptic.Curve = sm2.P256()
 	sx, sy := curve.(multiplier).ScalarMult(x, y, d)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/kwp"
+	"github.com/cofre-kms/cofre/hsm/wipe"
 )
 
 // Unwrap opens material that was encrypted to the key's public key (see Material
@@ -60,7 +61,7 @@ func UnwrapAES(kek, wrapped []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expanding an AES key: %w", err)
 	}
-	defer wipePlain(block)
+	defer wipe.Value(block)
 	material, err := kwp.Unwrap(block, wrapped)
 	if err != nil {
 		return nil, hsm.ErrInvalidCiphertext

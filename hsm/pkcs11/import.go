@@ -87,20 +87,12 @@ func (s *session) importOutside(out *imported, d domainKey, e envelope, in *hsm.
 		return err
 	}
 	defer clear(material)
-	raw, public, err := algorithm.Import(out.key.Spec, material)
+	raw, public, print, err := algorithm.Import(out.key.Spec, material)
 	if err != nil {
 		return err
 	}
 	defer clear(raw)
-	k, err := algorithm.Parse(out.key.Spec, raw)
-	if err != nil {
-		return err
-	}
-	defer k.Wipe()
-	if out.print, err = k.Fingerprint(); err != nil {
-		return err
-	}
-	out.key.Public = public
+	out.key.Public, out.print = public, print
 	out.key.Wrapped, err = s.keep(d, raw)
 	return err
 }

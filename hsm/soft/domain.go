@@ -15,6 +15,7 @@ import (
 
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/kwp"
+	"github.com/cofre-kms/cofre/hsm/wipe"
 )
 
 // domainKey is a domain key, ready for use.
@@ -54,7 +55,7 @@ func (v *vault) domains() (map[hsm.Generation]*domainKey, error) {
 
 func wipeDomains(domains map[hsm.Generation]*domainKey) {
 	for _, d := range domains {
-		wipe(d.block)
+		wipe.Value(d.block)
 	}
 }
 

@@ -2,9 +2,7 @@ package soft
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -12,23 +10,6 @@ import (
 	"github.com/cofre-kms/cofre/hsm/kwp"
 	"github.com/cofre-kms/cofre/hsm/xaes"
 )
-
-// GenerateKey makes a key and wraps it.
-func (p *Partition) GenerateKey(ctx context.Context, g hsm.Generation, spec hsm.KeySpec) (hsm.WrappedKey, error) {
-	if err := p.usable(ctx); err != nil {
-		return hsm.WrappedKey{}, err
-	}
-	raw, public, err := generate(spec)
-	if err != nil {
-		return hsm.WrappedKey{}, err
-	}
-	defer clear(raw)
-	wrapped, err := p.wrap(g, raw)
-	if err != nil {
-		return hsm.WrappedKey{}, err
-	}
-	return hsm.WrappedKey{Generation: g, Spec: spec, Wrapped: wrapped, Public: public}, nil
-}
 
 // Encrypt seals a message with the key's epoch.
 func (p *Partition) Encrypt(ctx context.Context, key hsm.WrappedKey, plaintext, aad []byte) (hsm.Sealed, error) {
@@ -70,19 +51,6 @@ func (p *Partition) Decrypt(ctx context.Context, key hsm.WrappedKey, sealed hsm.
 		return nil, hsm.ErrInvalidCiphertext
 	}
 	return plaintext, nil
-}
-
-// Sign signs a digest.
-func (p *Partition) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
-	if key.Spec != hsm.ECCNistP256 || alg != hsm.ECDSASHA256 || len(digest) != sha256.Size {
-		return nil, fmt.Errorf("signing %d bytes by %s with key spec %q: %w", len(digest), alg, key.Spec, hsm.ErrUnsupported)
-	}
-	m, err := p.open(ctx, &key)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Release()
-	return ecdsa.SignASN1(rand.Reader, m.Value.private, digest)
 }
 
 // Random fills b.

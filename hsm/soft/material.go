@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"fmt"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 	"github.com/cofre-kms/cofre/hsm/cache"
 	"github.com/cofre-kms/cofre/hsm/xaes"
 )
@@ -24,39 +22,26 @@ type material struct {
 	epoch  *xaes.Epoch
 	sealer cipher.AEAD // under the key derived for the epoch
 
-	// Of an ECC_NIST_P256 key.
-	private *ecdsa.PrivateKey
+	// Of a key of another spec.
+	key *algorithm.Key
 }
 
 // aead is a key that was derived to open messages.
 type aead struct{ cipher.AEAD }
-
-func (a *aead) wipe() { wipe(a.AEAD) }
-
-func (m *material) wipe() {
-	if m.block != nil {
-		wipe(m.block)
-		wipe(m.sealer)
-	}
-}
 
 // secretSize is the length in bytes of a SYMMETRIC_DEFAULT key.
 const secretSize = 32
 
 // newMaterial makes material of what was unwrapped.
 func newMaterial(spec hsm.KeySpec, raw []byte) (*material, error) {
-	switch spec {
-	case hsm.SymmetricDefault:
+	if spec == hsm.SymmetricDefault {
 		return newSecret(raw)
-	case hsm.ECCNistP256:
-		key, err := parseP256(raw)
-		if err != nil {
-			return nil, fmt.Errorf("reading a private key: %w: %w", hsm.ErrInvalidKey, err)
-		}
-		return &material{private: key}, nil
-	default:
-		return nil, fmt.Errorf("key spec %q: %w", spec, hsm.ErrUnsupported)
 	}
+	key, err := algorithm.Parse(spec, raw)
+	if err != nil {
+		return nil, err
+	}
+	return &material{key: key}, nil
 }
 
 func newSecret(raw []byte) (*material, error) {
@@ -159,27 +144,15 @@ func (p *Partition) openSecret(ctx context.Context, key *hsm.WrappedKey) (*cache
 	return p.open(ctx, key)
 }
 
-// generate makes a key: what is wrapped, and the public key of a private one.
-// The caller wipes raw.
-func generate(spec hsm.KeySpec) (raw, public []byte, err error) {
-	switch spec {
-	case hsm.SymmetricDefault:
-		raw = make([]byte, secretSize)
-		_, _ = rand.Read(raw) // never fails
-		return raw, nil, nil
-	case hsm.ECCNistP256:
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, nil, fmt.Errorf("generating a private key: %w", err)
-		}
-		if public, err = x509.MarshalPKIXPublicKey(&key.PublicKey); err != nil {
-			return nil, nil, fmt.Errorf("encoding a public key: %w", err)
-		}
-		if raw, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
-			return nil, nil, fmt.Errorf("encoding a private key: %w", err)
-		}
-		return raw, public, nil
-	default:
-		return nil, nil, fmt.Errorf("key spec %q: %w", spec, hsm.ErrUnsupported)
+// use does one operation with a key that does not encrypt.
+func (p *Partition) use(ctx context.Context, key *hsm.WrappedKey, do func(*algorithm.Key) ([]byte, error)) ([]byte, error) {
+	if key.Spec == hsm.SymmetricDefault {
+		return nil, fmt.Errorf("key spec %s does nothing but encrypt: %w", key.Spec, hsm.ErrUnsupported)
 	}
+	m, err := p.open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Release()
+	return do(m.Value.key)
 }

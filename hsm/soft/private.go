@@ -2,32 +2,32 @@ package soft
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
-// ImportKey implements hsm.Maker.
-func (p *Partition) ImportKey(_ context.Context, _ hsm.Generation, spec hsm.KeySpec, _ hsm.Import) (hsm.WrappedKey, hsm.Fingerprint, error) {
-	return hsm.WrappedKey{}, hsm.Fingerprint{}, fmt.Errorf("importing key spec %q: %w", spec, hsm.ErrUnsupported)
+// MAC authenticates a message.
+func (p *Partition) MAC(ctx context.Context, key hsm.WrappedKey, alg hsm.MACAlgorithm, message []byte) ([]byte, error) {
+	return p.use(ctx, &key, func(k *algorithm.Key) ([]byte, error) { return k.MAC(alg, message) })
 }
 
-// MAC implements hsm.Symmetric.
-func (p *Partition) MAC(_ context.Context, key hsm.WrappedKey, _ hsm.MACAlgorithm, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("MAC with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
+// Sign signs a digest.
+func (p *Partition) Sign(ctx context.Context, key hsm.WrappedKey, alg hsm.SigningAlgorithm, digest []byte) ([]byte, error) {
+	return p.use(ctx, &key, func(k *algorithm.Key) ([]byte, error) { return k.Sign(alg, digest) })
 }
 
-// Open implements hsm.Private.
-func (p *Partition) Open(_ context.Context, key hsm.WrappedKey, _ hsm.EncryptionAlgorithm, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("opening with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
+// Open decrypts what was encrypted to the public key.
+func (p *Partition) Open(ctx context.Context, key hsm.WrappedKey, alg hsm.EncryptionAlgorithm, ciphertext []byte) ([]byte, error) {
+	return p.use(ctx, &key, func(k *algorithm.Key) ([]byte, error) { return k.Open(alg, ciphertext) })
 }
 
-// Agree implements hsm.Private.
-func (p *Partition) Agree(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("agreeing with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
+// Agree makes a shared secret with a peer's public key.
+func (p *Partition) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) ([]byte, error) {
+	return p.use(ctx, &key, func(k *algorithm.Key) ([]byte, error) { return k.Agree(peer) })
 }
 
-// Decapsulate implements hsm.Private.
-func (p *Partition) Decapsulate(_ context.Context, key hsm.WrappedKey, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("decapsulating with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
+// Decapsulate answers the secret of a ciphertext.
+func (p *Partition) Decapsulate(ctx context.Context, key hsm.WrappedKey, ciphertext []byte) ([]byte, error) {
+	return p.use(ctx, &key, func(k *algorithm.Key) ([]byte, error) { return k.Decapsulate(ciphertext) })
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/wipe"
 )
 
 // Cost is what Argon2id (RFC 9106) costs, for us and for who guesses PINs.
@@ -92,7 +93,7 @@ func (s *seal) encode(plaintext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer wipe(aead)
+	defer wipe.Value(aead)
 	out := make([]byte, sealTextAt, sealTextAt+len(plaintext)+hsm.TagSize)
 	copy(out, s.header[:])
 	_, _ = rand.Read(out[sealNonceAt:]) // never fails
@@ -124,7 +125,7 @@ func (s *seal) open(file []byte) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer wipe(aead)
+	defer wipe.Value(aead)
 	text := file[sealTextAt:]
 	plaintext, release := protectedMemory(len(text) - hsm.TagSize)
 	if _, err := aead.Open(plaintext[:0], file[sealNonceAt:sealTextAt], text, s.header[:]); err != nil {
@@ -148,7 +149,7 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expanding an AES key: %w", err)
 	}
-	defer wipe(block) // NewGCM copies it
+	defer wipe.Value(block) // NewGCM copies it
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
 		return nil, fmt.Errorf("making AES-GCM: %w", err)

@@ -15,15 +15,7 @@ func (h *HSM) ImportKey(_ context.Context, g hsm.Generation, spec hsm.KeySpec, i
 	if err != nil {
 		return hsm.WrappedKey{}, hsm.Fingerprint{}, err
 	}
-	raw, public, err := algorithm.Import(spec, raw)
-	if err != nil {
-		return hsm.WrappedKey{}, hsm.Fingerprint{}, err
-	}
-	k, err := algorithm.Parse(spec, raw)
-	if err != nil {
-		return hsm.WrappedKey{}, hsm.Fingerprint{}, err
-	}
-	fingerprint, err := k.Fingerprint()
+	raw, public, fingerprint, err := algorithm.Import(spec, raw)
 	return h.wrap(g, spec, raw, public), fingerprint, err
 }
 
