@@ -48,11 +48,34 @@ func unmarshal(der []byte, v any) error {
 	return nil
 }
 
+// padding says whether these are the zeros that fill a block of AES Key Wrap:
+// SoftHSM 2.6.1 counts them as part of the key that it wraps.
+func padding(rest []byte) bool {
+	var bits byte
+	for _, b := range rest {
+		bits |= b
+	}
+	return len(rest) < 8 && bits == 0
+}
+
+// unpadded answers a PKCS#8 without padding.
+func unpadded(der []byte) ([]byte, error) {
+	var whole asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &whole)
+	if err != nil {
+		return nil, err
+	}
+	if !padding(rest) {
+		return nil, errEncoding
+	}
+	return whole.FullBytes, nil
+}
+
 // parseStandard reads a PKCS#8 of an algorithm that crypto/x509 knows, which does
 // not mind what follows it.
 func parseStandard(der []byte) (any, error) {
-	var whole asn1.RawValue
-	if err := unmarshal(der, &whole); err != nil {
+	der, err := unpadded(der)
+	if err != nil {
 		return nil, err
 	}
 	return x509.ParsePKCS8PrivateKey(der)
@@ -89,6 +112,10 @@ func marshalPKCS8(algorithm, parameters asn1.ObjectIdentifier, private []byte) (
 
 // parsePKCS8 answers what is in the PrivateKey of a PKCS#8. The caller wipes it.
 func parsePKCS8(der []byte, algorithm, parameters asn1.ObjectIdentifier) ([]byte, error) {
+	der, err := unpadded(der)
+	if err != nil {
+		return nil, err
+	}
 	var p pkcs8
 	if err := unmarshal(der, &p); err != nil {
 		return nil, err

@@ -74,6 +74,9 @@ func Generate(spec hsm.KeySpec) (raw, public []byte, err error) {
 // that Generate gives, so that one key has one encoding, with its fingerprint.
 // Material that is none of spec is [hsm.ErrInvalidKey].
 func Import(spec hsm.KeySpec, material []byte) (raw, public []byte, f hsm.Fingerprint, err error) {
+	if n := SecretSize(spec); n > 0 && len(material) != n {
+		return nil, nil, f, fmt.Errorf("material of %d bytes for %s: %w", len(material), spec, hsm.ErrInvalidKey)
+	}
 	k, err := Parse(spec, material)
 	if err != nil {
 		return nil, nil, f, err
@@ -98,8 +101,8 @@ func encode(k *Key) (raw, public []byte, err error) {
 	return raw, public, nil
 }
 
-// Parse reads what Generate or Import answered as raw. Material that is none of
-// spec is [hsm.ErrInvalidKey].
+// Parse reads what Generate or Import answered as raw, or a token wrapped, which
+// may end in padding. Material that is none of spec is [hsm.ErrInvalidKey].
 func Parse(spec hsm.KeySpec, raw []byte) (*Key, error) {
 	f, err := familyOf(spec)
 	if err != nil {

@@ -44,10 +44,11 @@ func generateSecret(spec hsm.KeySpec) (material, error) {
 }
 
 func parseSecret(spec hsm.KeySpec, raw []byte) (material, error) {
-	if len(raw) != SecretSize(spec) {
+	size := SecretSize(spec)
+	if len(raw) < size || !padding(raw[size:]) {
 		return nil, fmt.Errorf("a secret key of %d bytes", len(raw))
 	}
-	return &secret{spec, bytes.Clone(raw)}, nil
+	return &secret{spec, bytes.Clone(raw[:size])}, nil
 }
 
 func (s *secret) marshal() ([]byte, error) { return bytes.Clone(s.value), nil }
