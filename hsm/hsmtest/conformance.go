@@ -30,7 +30,7 @@ type Open func(t *testing.T, name string) hsm.Partition
 func Names() []string {
 	return []string{
 		"info", "domain", "reopen", "from", "to", "random", "identity", "encrypt",
-		"tampered", "vectors", "sign", "invalid", "context", "concurrent", "close",
+		"tampered", "vectors", "sign", "specs", "import", "invalid", "context", "concurrent", "close",
 	}
 }
 
@@ -46,6 +46,8 @@ func Conformance(t *testing.T, open Open) {
 	t.Run("tampered", func(t *testing.T) { testTampered(t, withDomain(t, open(t, "tampered"))) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, withDomain(t, open(t, "vectors"))) })
 	t.Run("sign", func(t *testing.T) { testSign(t, withDomain(t, open(t, "sign"))) })
+	t.Run("specs", func(t *testing.T) { Specs(t, withDomain(t, open(t, "specs")), generation) })
+	t.Run("import", func(t *testing.T) { Imports(t, withDomain(t, open(t, "import")), generation) })
 	t.Run("invalid keys", func(t *testing.T) { testInvalidKeys(t, withDomain(t, open(t, "invalid"))) })
 	t.Run("context", func(t *testing.T) { testContext(t, withDomain(t, open(t, "context"))) })
 	t.Run("concurrent", func(t *testing.T) { testConcurrent(t, withDomain(t, open(t, "concurrent"))) })

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 func testTransfer(t *testing.T, from, to hsm.Partition) {
@@ -86,6 +87,8 @@ func Cross(t *testing.T, a, b hsm.Partition) {
 		exchange(t, a, b, g)
 		exchange(t, b, a, g)
 	}
+	exchangeSpecs(t, a, b, 1)
+	exchangeSpecs(t, b, a, 2)
 	ga, err := a.Generations(t.Context())
 	must(t, err)
 	gb, err := b.Generations(t.Context())
@@ -133,5 +136,18 @@ func exchange(t *testing.T, from, to hsm.Partition, g hsm.Generation) {
 	must(t, err)
 	if !ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), digest[:], signature) {
 		t.Error("the other partition's signature does not verify")
+	}
+}
+
+// exchangeSpecs uses keys of all specs that both partitions list, of one in the
+// other.
+func exchangeSpecs(t *testing.T, from, to hsm.Partition, g hsm.Generation) {
+	t.Helper()
+	for _, spec := range algorithm.Specs() {
+		if from.Info().Can(spec) && to.Info().Can(spec) {
+			key, err := from.GenerateKey(t.Context(), g, spec)
+			must(t, err)
+			useKey(t, to, key)
+		}
 	}
 }

@@ -78,7 +78,7 @@ func signingOfECDSA(digest crypto.Hash, curve int) *signing {
 
 // fits says whether keys of a recipe sign so.
 func (c *signing) fits(r *recipe) bool {
-	return r != nil && r.keyType == c.keyType && (c.curve == 0 || c.curve == r.size)
+	return c != nil && r != nil && r.keyType == c.keyType && (c.curve == 0 || c.curve == r.size)
 }
 
 // Sign implements hsm.Private.
