@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
+	"github.com/cofre-kms/cofre/hsm/hsmtest"
 )
 
 // flaky is a partition whose device can be taken away.
@@ -120,16 +122,9 @@ func TestDeadDevice(t *testing.T) {
 	f := newFlakyCluster(t)
 	victim := f.leader()
 	use := victim.node.HSM()
-	key, err := use.GenerateKey(f.ctx(), 1, hsm.SymmetricDefault)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signing, err := use.GenerateKey(f.ctx(), 1, hsm.ECCNistP256)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := newKeys(t, f, use)
 	victim.device().gone.Store(true)
-	exercise(t, f, use, key, signing)
+	exercise(t, f, use, keys)
 
 	f.await("leadership to move", func() error {
 		if leading, _ := victim.node.Leading(); leading {
@@ -146,8 +141,8 @@ func TestDeadDevice(t *testing.T) {
 	if victim.node.Status().HSMError == "" {
 		t.Error("Status says nothing")
 	}
-	exercise(t, f, use, key, signing)
-	if _, err := use.Decrypt(f.ctx(), key, hsm.Sealed{Derivation: hsm.DerivationXAES, Body: make([]byte, 20)}, nil); !errors.Is(err, hsm.ErrInvalidCiphertext) {
+	exercise(t, f, use, keys)
+	if _, err := use.Decrypt(f.ctx(), keys[hsm.SymmetricDefault], hsm.Sealed{Derivation: hsm.DerivationXAES, Body: make([]byte, 20)}, nil); !errors.Is(err, hsm.ErrInvalidCiphertext) {
 		t.Errorf("a bad ciphertext at a peer: %v", err)
 	}
 
@@ -168,12 +163,27 @@ func TestDeadDevice(t *testing.T) {
 		}
 		return nil
 	})
-	exercise(t, f, use, key, signing)
+	exercise(t, f, use, keys)
+}
+
+// newKeys makes a key for each operation.
+func newKeys(t *testing.T, f *fixture, use *HSM) map[hsm.KeySpec]hsm.WrappedKey {
+	t.Helper()
+	keys := make(map[hsm.KeySpec]hsm.WrappedKey)
+	for _, spec := range []hsm.KeySpec{hsm.SymmetricDefault, hsm.ECCNistP256, hsm.HMAC256, hsm.RSA2048, hsm.MLKEM768} {
+		key, err := use.GenerateKey(f.ctx(), 1, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[spec] = key
+	}
+	return keys
 }
 
 // exercise uses every operation.
-func exercise(t *testing.T, f *fixture, use *HSM, key, signing hsm.WrappedKey) {
+func exercise(t *testing.T, f *fixture, use *HSM, keys map[hsm.KeySpec]hsm.WrappedKey) {
 	t.Helper()
+	key := keys[hsm.SymmetricDefault]
 	sealed, err := use.Encrypt(f.ctx(), key, []byte("plain"), []byte("aad"))
 	if err != nil {
 		t.Fatal(err)
@@ -181,9 +191,6 @@ func exercise(t *testing.T, f *fixture, use *HSM, key, signing hsm.WrappedKey) {
 	plain, err := use.Decrypt(f.ctx(), key, sealed, []byte("aad"))
 	if err != nil || string(plain) != "plain" {
 		t.Errorf("decrypted %q, %v", plain, err)
-	}
-	if _, err := use.Sign(f.ctx(), signing, hsm.ECDSASHA256, make([]byte, 32)); err != nil {
-		t.Error(err)
 	}
 	if _, err := use.GenerateKey(f.ctx(), 1, hsm.SymmetricDefault); err != nil {
 		t.Error(err)
@@ -194,5 +201,80 @@ func exercise(t *testing.T, f *fixture, use *HSM, key, signing hsm.WrappedKey) {
 	}
 	if _, err := use.GenerateKey(f.ctx(), 1, "NO_SUCH_SPEC"); !errors.Is(err, hsm.ErrUnsupported) {
 		t.Errorf("an unknown spec: %v", err)
+	}
+	exercisePrivate(t, f, use, keys)
+	exerciseImport(t, f, use, keys)
+}
+
+// exercisePrivate uses what the public key checks.
+func exercisePrivate(t *testing.T, f *fixture, use *HSM, keys map[hsm.KeySpec]hsm.WrappedKey) {
+	t.Helper()
+	ec, rsa, kem := keys[hsm.ECCNistP256], keys[hsm.RSA2048], keys[hsm.MLKEM768]
+	digest := make([]byte, 32)
+	for _, alg := range []hsm.SigningAlgorithm{hsm.RSAPSSSHA256, hsm.RSAPKCS1SHA256} {
+		signature, err := use.Sign(f.ctx(), rsa, alg, digest)
+		if err := errors.Join(err, algorithm.Verify(rsa.Public, rsa.Spec, alg, digest, signature)); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+	}
+	signature, err := use.Sign(f.ctx(), ec, hsm.ECDSASHA256, digest)
+	if err := errors.Join(err, algorithm.Verify(ec.Public, ec.Spec, hsm.ECDSASHA256, digest, signature)); err != nil {
+		t.Error(err)
+	}
+	ciphertext, err := algorithm.Encrypt(rsa.Public, rsa.Spec, hsm.RSAOAEPSHA256, []byte("plain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := use.Open(f.ctx(), rsa, hsm.RSAOAEPSHA256, ciphertext); err != nil || string(plain) != "plain" {
+		t.Errorf("opened %q, %v", plain, err)
+	}
+	if _, err := use.Open(f.ctx(), rsa, hsm.RSAOAEPSHA1, ciphertext); !errors.Is(err, hsm.ErrInvalidCiphertext) {
+		t.Errorf("opening by another algorithm: %v", err)
+	}
+	if secret, err := use.Agree(f.ctx(), ec, ec.Public); err != nil || len(secret) != 32 {
+		t.Errorf("agreed on %x, %v", secret, err)
+	}
+	if _, err := use.Agree(f.ctx(), ec, rsa.Public); !errors.Is(err, hsm.ErrInvalidKey) {
+		t.Errorf("agreeing with an RSA key: %v", err)
+	}
+	secret, capsule, err := algorithm.Encapsulate(kem.Public, kem.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := use.Decapsulate(f.ctx(), kem, capsule); err != nil || !bytes.Equal(got, secret) {
+		t.Errorf("decapsulated %x, %v", got, err)
+	}
+}
+
+// exerciseImport takes a key in and uses it: its MAC and fingerprint are what
+// they are everywhere.
+func exerciseImport(t *testing.T, f *fixture, use *HSM, keys map[hsm.KeySpec]hsm.WrappedKey) {
+	t.Helper()
+	raw := bytes.Repeat([]byte{7}, 32)
+	own, err := algorithm.Parse(hsm.HMAC256, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := own.Fingerprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapping := keys[hsm.RSA2048]
+	key, fingerprint, err := use.ImportKey(f.ctx(), 1, hsm.HMAC256, hsm.Import{
+		Wrapping: wrapping, Algorithm: hsm.WrapAESSHA256,
+		Material: hsmtest.Wrap(t, wrapping.Public, wrapping.Spec, hsm.WrapAESSHA256, raw),
+	})
+	if err != nil || fingerprint != want {
+		t.Fatalf("imported a key with the fingerprint %x, %v", fingerprint, err)
+	}
+	tag, err := own.MAC(hsm.HMACSHA256, []byte("message"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := use.MAC(f.ctx(), key, hsm.HMACSHA256, []byte("message")); err != nil || !bytes.Equal(got, tag) {
+		t.Errorf("the MAC is %x, %v", got, err)
+	}
+	if _, err := use.MAC(f.ctx(), keys[hsm.HMAC256], hsm.HMACSHA512, nil); !errors.Is(err, hsm.ErrUnsupported) {
+		t.Errorf("a MAC of another algorithm: %v", err)
 	}
 }
