@@ -7,11 +7,11 @@ import (
 
 // freeze is as near as a goroutine comes to SIGSTOP: the node's disk hangs and
 // nothing reaches or leaves it, but its clock runs on.
-func (w *World) freeze(r *rand.Rand) {
-	n := w.leader(r)
+func (w *World) freeze(f *Fault) {
+	n := w.target(f)
 	disk := n.currentDisk()
 	disk.Hang()
-	w.isolate(r, n)
+	w.cut(between([]*Node{n}, w.others(n)), f.Hold)
 	disk.Resume()
 }
 
@@ -21,27 +21,30 @@ func (n *Node) currentDisk() *Disk {
 	return n.disk
 }
 
-func (w *World) slowDisk(r *rand.Rand) {
-	disk := w.leader(r).currentDisk()
-	disk.SetLatency(span(r, 5*time.Millisecond, 600*time.Millisecond))
-	time.Sleep(span(r, time.Second, 30*time.Second))
+// drawSlowDisk: Delay is how long a write takes, up to twice.
+func drawSlowDisk(r *rand.Rand, f *Fault) {
+	f.Delay = span(r, 5*time.Millisecond, 600*time.Millisecond)
+	f.Hold = span(r, time.Second, 30*time.Second)
+}
+
+func (w *World) slowDisk(f *Fault) {
+	disk := w.target(f).currentDisk()
+	disk.SetLatency(time.Duration(f.Delay))
+	time.Sleep(time.Duration(f.Hold))
 	disk.SetLatency(usualLatency)
 }
 
-func (w *World) hangDisk(r *rand.Rand) {
-	disk := w.leader(r).currentDisk()
+func (w *World) hangDisk(f *Fault) {
+	disk := w.target(f).currentDisk()
 	disk.Hang()
-	time.Sleep(span(r, 100*time.Millisecond, 30*time.Second))
+	time.Sleep(time.Duration(f.Hold))
 	disk.Resume()
 }
 
 // failDisk fails a node's Raft log. The node has to stop, and its supervisor
 // starts it again.
-func (w *World) failDisk(r *rand.Rand) {
-	n := w.some(r)
-	if r.IntN(2) == 0 {
-		n = w.leader(r)
-	}
+func (w *World) failDisk(f *Fault) {
+	n := w.target(f)
 	if !n.changing.TryLock() {
 		return
 	}
@@ -53,18 +56,14 @@ func (w *World) failDisk(r *rand.Rand) {
 
 // breakPartition lets a node's HSM partition answer nothing but errors, or
 // nothing at all.
-func (w *World) breakPartition(r *rand.Rand, hang bool) {
-	n := w.some(r)
-	if r.IntN(2) == 0 {
-		n = w.leader(r)
-	}
-	p := n.running()
+func (w *World) breakPartition(f *Fault, hang bool) {
+	p := w.target(f).running()
 	if p == nil {
 		return
 	}
 	p.partition.dead.Store(true)
 	p.partition.hung.Store(hang)
-	time.Sleep(span(r, time.Second, 30*time.Second))
+	time.Sleep(time.Duration(f.Hold))
 	p.partition.dead.Store(false)
 	p.partition.hung.Store(false)
 }

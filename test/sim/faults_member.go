@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -20,8 +19,8 @@ const insistLimit = 30 * time.Minute
 // replace loses a node with its disk: the others remove it, and a new one of the
 // same name joins. One at a time, so that the others are a quorum when other
 // faults are over.
-func (w *World) replace(r *rand.Rand) {
-	n := w.some(r)
+func (w *World) replace(f *Fault) {
+	n := w.target(f)
 	if !w.replacing.TryLock() {
 		return
 	}
@@ -30,10 +29,10 @@ func (w *World) replace(r *rand.Rand) {
 		return
 	}
 	defer n.changing.Unlock()
-	if err := n.crash(r.IntN(2) == 0); err != nil {
+	if err := n.crash(f.Silent); err != nil {
 		w.logger.Warn("closing a dead process", "node", n.name, "error", err)
 	}
-	removed := w.insist(r, n, func(ctx context.Context, by *process) error {
+	removed := w.insist(n, func(ctx context.Context, by *process) error {
 		err := by.node.Remove(ctx, n.name, []byte(`{"eventName":"RemoveNode"}`))
 		if errors.Is(err, cluster.ErrNoMember) {
 			return nil // an attempt whose answer was lost
@@ -50,7 +49,7 @@ func (w *World) replace(r *rand.Rand) {
 	n.disk = NewDisk(n.disk.rng)
 	n.mu.Unlock()
 	var token string
-	w.insist(r, n, func(ctx context.Context, by *process) (err error) {
+	w.insist(n, func(ctx context.Context, by *process) (err error) {
 		if token == "" {
 			token, err = by.node.Token(ctx, time.Hour, []byte(`{"eventName":"CreateJoinToken"}`))
 		}
@@ -63,15 +62,15 @@ func (w *World) replace(r *rand.Rand) {
 
 // insist has an operator try something with the help of running nodes until it
 // works, and says whether it did before the world ended.
-func (w *World) insist(r *rand.Rand, n *Node, try func(ctx context.Context, by *process) error) bool {
-	for began := time.Now(); sleep(w.ended, time.Second) == nil; {
+func (w *World) insist(n *Node, try func(ctx context.Context, by *process) error) bool {
+	others, began := w.others(n), time.Now()
+	for i := 0; sleep(w.ended, time.Second) == nil; i++ {
 		if time.Since(began) > insistLimit {
 			w.fail("liveness", "an operator has tried for %v to replace %s", insistLimit, n.name)
 			w.end()
 			break
 		}
-		others := w.others(n)
-		by := others[r.IntN(len(others))].running()
+		by := others[i%len(others)].running()
 		if by == nil {
 			continue
 		}

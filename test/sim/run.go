@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cofre-kms/cofre/test/history"
@@ -18,46 +19,32 @@ const (
 )
 
 // run is the whole of a simulation but its checks: build, torment, heal, look.
-func (w *World) run(seed uint64, length time.Duration) {
+func (w *World) run(s Schedule) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
 	defer cancel()
 	if err := w.build(ctx); err != nil {
 		w.fail("build", "%v", err)
 		return
 	}
-	w.underFaults(seed, length)
+	w.underFaults(s)
 	w.heal()
 }
 
 // underFaults lets clients work while nemeses do, and returns when all have
 // ended.
-func (w *World) underFaults(seed uint64, length time.Duration) {
-	ctx, cancel := context.WithTimeout(w.ended, length)
+func (w *World) underFaults(s Schedule) {
+	ctx, cancel := context.WithTimeout(w.ended, time.Duration(s.Length))
 	defer cancel()
-	done := make(chan struct{})
-	count := 0
-	begin := func(fn func()) {
-		count++
-		go func() {
-			defer func() { done <- struct{}{} }()
-			fn()
-		}()
-	}
+	var running sync.WaitGroup
 	for i := range 2 + w.rng.IntN(5) {
 		c := &workload.Client{
 			Number: i, API: w.api, Recorder: w.recorder, Objects: w.objects,
-			Rand: numbers(seed, forClients+uint64(i)), Think: thinkTime(w.rng.IntN(3)),
+			Rand: numbers(s.Seed, forClients+uint64(i)), Think: thinkTime(w.rng.IntN(3)),
 		}
-		begin(func() { c.Run(ctx) })
+		running.Go(func() { c.Run(ctx) })
 	}
-	pause := 2*time.Second + time.Duration(w.rng.Int64N(int64(30*time.Second)))
-	for i := range 1 + w.rng.IntN(2) {
-		r := numbers(seed, forFaults+uint64(i))
-		begin(func() { w.torment(ctx, r, pause) })
-	}
-	for range count {
-		<-done
-	}
+	running.Go(func() { w.torment(ctx, s.Faults) })
+	running.Wait()
 }
 
 // thinkTime makes some clusters busy and some idle.
@@ -79,7 +66,7 @@ func (w *World) heal() {
 	c := &workload.Client{Number: 99, API: w.api, Recorder: w.recorder, Objects: w.objects, Rand: numbers(0, 0)}
 	w.api.lossy = 0
 	for _, id := range w.objects.Made() {
-		w.succeeds(c.Enable(ctx, w.some(c.Rand).name, id))
+		w.succeeds(c.Enable(ctx, w.nodes[c.Rand.IntN(len(w.nodes))].name, id))
 	}
 	for _, n := range w.nodes {
 		for _, id := range w.objects.Made() {

@@ -1,30 +1,31 @@
 package sim
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/cofre-kms/cofre/cluster"
-	"github.com/cofre-kms/cofre/test/history"
 )
 
 var (
-	seedFlag    = flag.Uint64("sim.seed", 1, "first seed")
-	stepFlag    = flag.Uint64("sim.step", 1, "distance to the next seed")
-	runsFlag    = flag.Int("sim.runs", 4, "runs; 0: as many as sim.minutes allows")
-	minutesFlag = flag.Float64("sim.minutes", 0, "real minutes after which no further run begins; 0: no limit")
-	lengthFlag  = flag.Duration("sim.length", 10*time.Minute, "virtual time under faults of one run")
-	levelFlag   = flag.String("sim.log", "info", "level of the nodes' logs")
-	untilFlag   = flag.Bool("sim.until-found", false, "end with the first run that has problems")
-	keepFlag    = flag.Bool("sim.keep", false, "keep the folders of good runs too")
+	seedFlag     = flag.Uint64("sim.seed", 1, "first seed")
+	stepFlag     = flag.Uint64("sim.step", 1, "distance to the next seed")
+	runsFlag     = flag.Int("sim.runs", 4, "runs; 0: as many as sim.minutes allows")
+	minutesFlag  = flag.Float64("sim.minutes", 0, "real minutes after which no further run begins; 0: no limit")
+	lengthFlag   = flag.Duration("sim.length", 10*time.Minute, "virtual time under faults of one run")
+	levelFlag    = flag.String("sim.log", "info", "level of the nodes' logs")
+	untilFlag    = flag.Bool("sim.until-found", false, "end with the first run that has problems")
+	keepFlag     = flag.Bool("sim.keep", false, "keep the folders of good runs too")
+	scheduleFlag = flag.String("sim.schedule", "", "run the schedule of this file, and not those of seeds")
+	shrinkFlag   = flag.Bool("sim.shrink", false, "look for a shorter schedule that fails as the first one does")
+	repeatsFlag  = flag.Int("sim.repeats", 3, "runs after which a schedule counts as one that does not fail")
 )
 
 // checkLimit is how long the search for an order may take for one object.
@@ -33,13 +34,18 @@ const checkLimit = 30 * time.Second
 func TestSimulation(t *testing.T) {
 	warmUp(t)
 	began := time.Now()
+	if *shrinkFlag {
+		shrinkFailure(t, began)
+		return
+	}
 	var total figures
 	for i := 0; more(i, began) && !(*untilFlag && t.Failed()); i++ {
-		seed := *seedFlag + uint64(i)**stepFlag
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			f := simulate(t, seed, *lengthFlag)
-			total.add(f)
-			fmt.Printf("seed %d: %v real=%v\n", seed, f, time.Since(began).Round(time.Second))
+		s := schedule(t, i)
+		t.Run(fmt.Sprintf("seed=%d", s.Seed), func(t *testing.T) {
+			o := simulate(t, s)
+			o.report(t)
+			total.add(o.figures)
+			fmt.Printf("seed %d: %v real=%v\n", s.Seed, o.figures, time.Since(began).Round(time.Second))
 		})
 	}
 	fmt.Println("sim:", total)
@@ -49,91 +55,62 @@ func more(run int, began time.Time) bool {
 	if *runsFlag > 0 && run >= *runsFlag {
 		return false
 	}
+	return inTime(began)
+}
+
+func inTime(began time.Time) bool {
 	return *minutesFlag == 0 || time.Since(began).Minutes() < *minutesFlag
 }
 
-// simulate runs one seed and checks what happened.
-func simulate(t *testing.T, seed uint64, length time.Duration) figures {
+// schedule is what the run of a number does.
+func schedule(t *testing.T, run int) Schedule {
 	t.Helper()
-	dir, err := os.MkdirTemp("", fmt.Sprintf("cofre-sim-%d-", seed))
+	if *scheduleFlag == "" {
+		return NewSchedule(*seedFlag+uint64(run)**stepFlag, *lengthFlag, usualWeight)
+	}
+	s, err := ReadSchedule(*scheduleFlag)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
+	return s
+}
+
+// shrinkFailure looks for a short schedule that breaks the promise that the first
+// one breaks, and leaves it in a folder.
+func shrinkFailure(t *testing.T, began time.Time) {
+	var check string
+	fails := func(s Schedule) bool {
+		for range *repeatsFlag {
+			o := simulate(t, s)
+			at := slices.IndexFunc(o.problems, func(p problem) bool { return check == "" || p.Check == check })
+			if err := os.RemoveAll(o.dir); err != nil {
+				t.Error(err)
+			}
+			if at >= 0 {
+				check = o.problems[at].Check
+				fmt.Printf("shrink: %d faults in %v: %v\n", len(s.Faults), time.Duration(s.Length), o.problems[at])
+				return true
+			}
+		}
+		return false
+	}
+	s := schedule(t, 0)
+	if !fails(s) {
+		t.Fatalf("the schedule of seed %d does not fail in %d runs", s.Seed, *repeatsFlag)
+	}
+	s = shrink(s, fails, func() bool { return inTime(began) })
+	dir, err := os.MkdirTemp("", fmt.Sprintf("cofre-sim-%d-short-", s.Seed))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	fmt.Fprintf(log, "seed %d, length %v\n", seed, length)
-	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(*levelFlag), Output: log})
-
-	var w *World
-	var took time.Duration
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		w = newWorld(dir, seed, logger)
-		w.run(seed, length)
-		took = time.Since(began)
-		if err := w.close(); err != nil {
-			w.fail("close", "%v", err)
-		}
-	})
-	f := figures{Runs: 1, Time: took}
-	judge(t, w, dir, seed, &f)
-	return f
-}
-
-// judge checks the history, and leaves the folder of a run that has problems.
-func judge(t *testing.T, w *World, dir string, seed uint64, f *figures) {
-	t.Helper()
-	if w.ledger != nil {
-		w.problems = append(w.problems, w.ledger.Finish()...)
-		w.problems = append(w.problems, w.ledger.Linearizable(dir, checkLimit)...)
+	path := filepath.Join(dir, "schedule.json")
+	if err := s.Write(path); err != nil {
+		t.Fatal(err)
 	}
-	for _, text := range w.objects.Problems() {
-		w.problems = append(w.problems, history.Problem{Check: "client", Text: text})
+	for _, f := range s.Faults {
+		fmt.Println("shrink:", f)
 	}
-	for _, op := range w.recorder.Ops() {
-		f.Operations++
-		if op.Outcome == history.Answered {
-			f.Answered++
-		}
-	}
-	for _, count := range w.faults {
-		f.Faults += count
-	}
-	f.Violations = len(w.problems)
-	if f.Violations == 0 && !*keepFlag {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-		return
-	}
-	if err := save(w, dir); err != nil {
-		t.Error(err)
-	}
-	for i, p := range w.problems {
-		if i == 20 {
-			t.Errorf("… and %d more", len(w.problems)-i)
-			break
-		}
-		t.Error(p)
-	}
-	t.Logf("history, log and pictures: %s", dir)
-	t.Logf("again: go test ./test/sim -run TestSimulation -sim.runs 1 -sim.seed %d -sim.length %v -sim.log debug", seed, *lengthFlag)
-}
-
-func save(w *World, dir string) error {
-	file, err := os.Create(filepath.Join(dir, "history.jsonl"))
-	if err != nil {
-		return err
-	}
-	problems := ""
-	for _, p := range w.problems {
-		problems += p.String() + "\n"
-	}
-	return errors.Join(history.Write(file, w.recorder.Ops()), file.Close(),
-		os.WriteFile(filepath.Join(dir, "problems"), []byte(problems), 0o600))
+	fmt.Printf("shrink: %d faults are left; again: go test ./test/sim -run TestSimulation -sim.schedule %s\n", len(s.Faults), path)
 }
 
 // warmUp makes, outside of any bubble, what the process makes once and keeps:
@@ -145,7 +122,7 @@ func warmUp(t *testing.T) {
 	for _, n := range w.nodes {
 		n.cfg.Timing = cluster.Timing{} // the shipped one: this is real time
 	}
-	w.run(1, time.Second)
+	w.run(Schedule{Seed: 1, Length: Duration(time.Second)})
 	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ const (
 	forWorld = iota
 	forNetwork
 	forDice
+	forSize
 	forDisks   = 100
 	forClients = 200
 	forFaults  = 300
@@ -70,13 +71,9 @@ func newWorld(dir string, seed uint64, logger hclog.Logger) *World {
 		faults:   make(map[string]int),
 	}
 	w.ended, w.end = context.WithCancel(context.Background())
-	size := 3
-	if w.rng.IntN(4) == 0 {
-		size = 5
-	}
 	timing, limits := w.timing(), w.limits()
-	for i := range size {
-		name := fmt.Sprintf("node-%d", i+1)
+	for i := range clusterSize(seed) {
+		name := nodeName(i)
 		address := name + ":7601"
 		w.nodes = append(w.nodes, &Node{
 			name:  name,
@@ -180,13 +177,14 @@ func (w *World) well() error {
 	return nil
 }
 
+// node answers the node of a name, nil where there is none.
 func (w *World) node(name string) *Node {
 	for _, n := range w.nodes {
 		if n.name == name {
 			return n
 		}
 	}
-	panic("sim: no node " + name)
+	return nil
 }
 
 // fail notes a problem.
