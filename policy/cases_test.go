@@ -198,6 +198,9 @@ func (s *suite) assemble(t *testing.T, names []string) *Policies {
 		case "grant:by-name":
 			p.Grant = func() Reach { return ByName }
 			continue
+		case "grant:by-account":
+			p.Grant = func() Reach { return ByAccount }
+			continue
 		case "grant:by-issuer":
 			p.Grant = func() Reach { return ByIssuer }
 			continue

@@ -53,7 +53,7 @@ func (k Kind) source() Source {
 func (k Kind) resourceBased() bool { return k == KeyPolicy || k == TrustPolicy }
 
 // Document is a policy document, compiled. It is immutable and safe for
-// concurrent use.
+// concurrent use. The zero value has no statements: it allows and denies nothing.
 type Document struct {
 	kind       Kind
 	version    string // as written; "" where it has none

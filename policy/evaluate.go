@@ -46,7 +46,7 @@ func (e *evaluation) get(key string) []string {
 //   - Where it names nobody, nobody is allowed: unlike other resources, a key
 //     gives its account nothing by itself.
 //   - Principals of other accounts need their own account's policies besides, except
-//     where a grant names them.
+//     where a grant names them and not their account.
 //   - Without a policy of the resource, the principal's own policies decide.
 //
 // It is safe for concurrent use.
@@ -163,6 +163,9 @@ func (s *survey) granted(r *Request, p *Policies, limit Source, reach Reach) Dec
 	grant := Unnamed
 	if p.Grant != nil {
 		grant = p.Grant()
+	}
+	if grant == ByAccount && r.Principal.Account != "" {
+		reach = max(reach, ByAccount)
 	}
 	own := r.Principal.Account == r.Account
 	switch {

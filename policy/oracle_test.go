@@ -80,6 +80,7 @@ func (o *oracle) decide() (Outcome, Source) {
 			named, role, account = named || how == ByName, role || how == ByIssuer, account || how == ByAccount
 		}
 	}
+	account = account || o.grant == ByAccount && who.Account != ""
 	missing := func() Source {
 		switch {
 		case !identity:

@@ -190,6 +190,22 @@ func (d *Document) Principals() []string {
 	return list
 }
 
+// Accounts answers the ids of the accounts that the document names as such, each
+// once.
+func (d *Document) Accounts() []string {
+	var list []string
+	for i := range d.statements {
+		if who := d.statements[i].principals; who != nil {
+			for j := range who.entries {
+				if id := who.entries[j].account; id != "" && !slices.Contains(list, id) {
+					list = append(list, id)
+				}
+			}
+		}
+	}
+	return list
+}
+
 // Bind answers a copy of the document whose users and roles are known by their
 // unique ids, which ids has for the texts that [Document.Principals] answers. A
 // user or role without an id is nobody: one that is made again under the same

@@ -84,7 +84,7 @@ func (g generator) scenario(t *testing.T) *scenario {
 		s.Session = append(s.Session, g.document(false))
 	}
 	if g.IntN(6) == 0 {
-		s.Grant = pick(g, ByName, ByIssuer)
+		s.Grant = pick(g, ByName, ByIssuer, ByAccount)
 	}
 	return s
 }
