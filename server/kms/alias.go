@@ -57,12 +57,9 @@ func (s *Service) updateAlias(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 		return nil, aliasNotFound(c, req.AliasName)
 	}
 	nameAlias(c, current)
-	old, err := state.Keys.Get(tx, current.AccountID, current.Region, current.KeyID)
+	old, err := s.oldTarget(tx, c, current)
 	if err != nil {
 		return nil, err
-	}
-	if old == nil {
-		return nil, damaged("alias")
 	}
 	if old.Spec != k.Spec || old.Usage != k.Usage {
 		return nil, invalid("The current and new KMS keys of %s must be of the same type and have the same key usage.", req.AliasName)
@@ -79,6 +76,19 @@ func (s *Service) updateAlias(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 	return nil, attach(tx, &next, k.Key)
 }
 
+// oldTarget reads the key that an alias points to. Taking the alias away from it
+// has to be allowed as well.
+func (s *Service) oldTarget(tx *fsm.Txn, c *call.Call, alias *state.Alias) (*state.Key, error) {
+	old, err := state.Keys.Get(tx, alias.AccountID, alias.Region, alias.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if old == nil {
+		return nil, damaged("alias")
+	}
+	return old, s.authorize(tx, c, to(c), reference{account: old.AccountID, region: old.Region, id: old.ID}, old)
+}
+
 type deleteAliasRequest struct{ AliasName string }
 
 func deleteAliasShape() *shape.Struct[deleteAliasRequest] {
@@ -88,6 +98,9 @@ func deleteAliasShape() *shape.Struct[deleteAliasRequest] {
 func (s *Service) deleteAlias(_ context.Context, tx *fsm.Txn, c *call.Call, req *deleteAliasRequest) (any, error) {
 	c.Record.Parameters = &aliasParameters{AliasName: req.AliasName}
 	if err := checkAlias(req.AliasName); err != nil {
+		return nil, err
+	}
+	if err := s.authorizeAlias(tx, c, req.AliasName); err != nil {
 		return nil, err
 	}
 	alias, err := state.Aliases.Get(tx, c.Principal.AccountID, c.Region, req.AliasName)
@@ -116,12 +129,23 @@ func (s *Service) aliasAndTarget(tx *fsm.Txn, c *call.Call, req *aliasTargetRequ
 	if ref, err := parseReference(c, req.TargetKeyID); err == nil && ref.alias != "" {
 		return key{}, nil, invalid("Aliases must refer to keys. Not aliases")
 	}
+	if err := s.authorizeAlias(tx, c, req.AliasName); err != nil {
+		return key{}, nil, err
+	}
 	k, err := s.key(tx, c, req.TargetKeyID, byID)
 	if err != nil {
 		return key{}, nil, err
 	}
 	alias, err := state.Aliases.Get(tx, c.Principal.AccountID, c.Region, req.AliasName)
 	return k, alias, err
+}
+
+// authorizeAlias refuses a caller who may not do with an alias what the operation
+// does. The key is a matter of its own ("Controlling access to aliases" in the
+// KMS developer guide).
+func (s *Service) authorizeAlias(tx *fsm.Txn, c *call.Call, name string) error {
+	ref := reference{account: c.Principal.AccountID, region: c.Region, alias: name}
+	return s.authorizeOther(tx, c, to(c), ref.aliasARN())
 }
 
 // attach points an alias to a key that it does not point to.

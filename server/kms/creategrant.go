@@ -79,7 +79,8 @@ func (s *Service) createGrant(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 		return nil, err
 	}
 	g := req.grant(c)
-	k, err := s.keyFor(tx, c, access{action: c.Operation, tokens: req.GrantTokens, grant: g}, req.KeyID, byID)
+	wanted := access{action: c.Operation, tokens: req.GrantTokens, grant: g, more: req.conditions(g)}
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +156,28 @@ func (q *createGrantRequest) grant(c *call.Call) *state.Grant {
 		g.SourceARN = q.Constraints.SourceArn
 	}
 	return g
+}
+
+// conditions are the values that policies can ask for of the grant ("AWS KMS
+// condition keys" in the KMS developer guide). Nobody calls for an AWS service.
+func (q *createGrantRequest) conditions(g *state.Grant) conditionValues {
+	values := conditionValues{"kms:grantoperations": g.Operations, "kms:grantisforawsresource": {"false"}}
+	for name, value := range map[string]string{
+		"kms:granteeprincipal": q.GranteePrincipal, "kms:granteeserviceprincipal": q.GranteeServicePrincipal,
+		"kms:retiringprincipal": q.RetiringPrincipal, "kms:retiringserviceprincipal": q.RetiringServicePrincipal,
+		"kms:grantconstraintsourcearn": g.SourceARN,
+	} {
+		if value != "" {
+			values[name] = []string{value}
+		}
+	}
+	if g.Equals != nil {
+		values["kms:grantconstrainttype"] = append(values["kms:grantconstrainttype"], "EncryptionContextEquals")
+	}
+	if g.Subset != nil {
+		values["kms:grantconstrainttype"] = append(values["kms:grantconstrainttype"], "EncryptionContextSubset")
+	}
+	return values
 }
 
 // resolve finds the principals that the request names.

@@ -88,11 +88,15 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 		State: state.Enabled, Description: req.Description, Created: c.Time.UnixMilli(),
 		Usage: usage, Spec: hsm.KeySpec(spec), Origin: req.origin(), MultiRegion: req.MultiRegion,
 	}
+	policy, err := s.mayCreate(tx, c, k, req.Policy, req.BypassPolicyLockoutSafetyCheck, req.Tags)
+	if err != nil {
+		return nil, err
+	}
 	material, err := s.firstMaterial(ctx, k, c.Time)
 	if err != nil {
 		return nil, err
 	}
-	if err := store(tx, k, material, req); err != nil {
+	if err := store(tx, k, material, policy, req.Tags); err != nil {
 		return nil, err
 	}
 	metadata := describe(used(c, k))
@@ -103,9 +107,28 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	return &createKeyResponse{KeyMetadata: metadata}, nil
 }
 
+// mayCreate decides whether the caller may create a key that is as k, with its
+// tags, which need kms:TagResource besides, and makes the record of the policy
+// that the request brings; nil where it brings none.
+func (s *Service) mayCreate(tx *fsm.Txn, c *call.Call, k *state.Key, policy string, bypass bool, tags []tag) (*state.KeyPolicy, error) {
+	wanted := access{action: "CreateKey", tags: tags, more: bypassing(bypass)}
+	if err := s.authorizeNew(tx, c, wanted, k); err != nil {
+		return nil, err
+	}
+	if len(tags) > 0 {
+		if err := s.authorizeNew(tx, c, access{action: "TagResource", tags: tags}, k); err != nil {
+			return nil, err
+		}
+	}
+	if policy == "" {
+		return nil, nil
+	}
+	return s.newPolicy(tx, c, k, policy, bypass)
+}
+
 // store writes a new key and what belongs to it. It reads that the key's id is
 // free, so that not even a repeated random number could replace a key.
-func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKeyRequest) error {
+func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, policy *state.KeyPolicy, tags []tag) error {
 	taken, err := state.Keys.Get(tx, k.AccountID, k.Region, k.ID)
 	if err != nil {
 		return err
@@ -124,15 +147,15 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, req *createKe
 			return err
 		}
 	}
-	if len(req.Tags) > 0 {
-		if err := putTags(tx, k, mergeTags(nil, req.Tags)); err != nil {
+	if len(tags) > 0 {
+		if err := putTags(tx, k, mergeTags(nil, tags)); err != nil {
 			return err
 		}
 	}
-	if req.Policy == "" {
+	if policy == nil {
 		return nil
 	}
-	return state.KeyPolicies.Put(tx, &state.KeyPolicy{Text: req.Policy}, k.AccountID, k.Region, k.ID)
+	return state.KeyPolicies.Put(tx, policy, k.AccountID, k.Region, k.ID)
 }
 
 // firstMaterial gives a new key its material, or has it wait for an import: then

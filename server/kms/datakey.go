@@ -81,7 +81,8 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := ec.check(symmetricDefault); err != nil {
 		return nil, err
 	}
-	k, err := s.keyFor(tx, c, access{action: c.Operation, context: ec, tokens: req.GrantTokens}, req.KeyID, byAlias)
+	wanted := access{action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: symmetricDefault}
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/policy"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
@@ -53,7 +54,7 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
-		access:     access{action: c.Operation, context: ec, tokens: req.GrantTokens},
+		access:     access{action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: orDefault(req.EncryptionAlgorithm)},
 		ciphertext: req.CiphertextBlob, keyID: req.KeyID, algorithm: req.EncryptionAlgorithm,
 		blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
 	})
@@ -143,6 +144,14 @@ func (src *source) parse(named key) (*hsm.Blob, error) {
 	return nil, invalidCiphertext()
 }
 
+// keyID is the id of the source key, "" where there is none yet.
+func (r *revealed) keyID() string {
+	if r.Key == nil {
+		return ""
+	}
+	return r.ID
+}
+
 // check refuses a request that cannot be decided without what it leaves out.
 func (src *source) check() error {
 	if src.ciphertext == nil && !src.blind {
@@ -165,19 +174,18 @@ func (s *Service) sealedBy(tx *fsm.Txn, c *call.Call, a access, named key, blob 
 		}
 		return named, nil
 	}
-	allowed, err := s.allowed(tx, c, a, reference{account: account, region: c.Region, id: id})
-	if err != nil {
-		return key{}, err
-	}
-	if !allowed {
-		return key{}, foreignCiphertext()
-	}
 	found, err := state.Keys.Get(tx, account, c.Region, id)
 	if err != nil {
 		return key{}, err
 	}
-	if found == nil {
+	d, r, err := s.decide(tx, c, &a, reference{account: account, region: c.Region, id: id}, found)
+	switch {
+	case err != nil:
+		return key{}, err
+	case found == nil || d.Foreign:
 		return key{}, foreignCiphertext()
+	case d.Outcome != policy.Allow:
+		return key{}, refusal(d, r)
 	}
 	return used(c, found), nil
 }

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
@@ -53,7 +54,8 @@ func (s *Service) scheduleKeyDeletion(_ context.Context, tx *fsm.Txn, c *call.Ca
 	if days < minWindow || days > maxWindow {
 		return nil, invalid("PendingWindowInDays must be between %d and %d", minWindow, maxWindow)
 	}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	wanted := with(c, "kms:schedulekeydeletionpendingwindowindays", strconv.Itoa(days))
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}

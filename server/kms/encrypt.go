@@ -43,11 +43,12 @@ func (s *Service) encrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *e
 	if err := ec.check(req.EncryptionAlgorithm); err != nil {
 		return nil, err
 	}
-	k, err := s.keyFor(tx, c, access{action: c.Operation, context: ec, tokens: req.GrantTokens}, req.KeyID, byAlias)
+	algorithm := orDefault(req.EncryptionAlgorithm)
+	wanted := access{action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: algorithm}
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
-	algorithm := orDefault(req.EncryptionAlgorithm)
 	if err := suits(c, k, encryptDecrypt, algorithm); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/policy"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
@@ -34,7 +35,7 @@ type revokeGrantParameters struct {
 // by the grant has read the Grantee record that it writes.
 func (s *Service) revokeGrant(_ context.Context, tx *fsm.Txn, c *call.Call, req *revokeGrantRequest) (any, error) {
 	c.Record.Parameters = &revokeGrantParameters{KeyID: req.KeyID, GrantID: req.GrantID, DryRun: req.DryRun}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	k, err := s.keyFor(tx, c, with(c, "kms:grantisforawsresource", "false"), req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +87,8 @@ func (s *Service) retireGrant(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
-	if !mayRetire(&c.Principal, ref, g) {
-		return nil, unauthorized(c, c.Operation)
+	if err := s.authorizeRetirement(tx, c, ref, g); err != nil {
+		return nil, err
 	}
 	found, err := state.Keys.Get(tx, ref.account, ref.region, ref.id)
 	if err != nil {
@@ -128,20 +129,35 @@ func (q *retireGrantRequest) names(c *call.Call) (ref reference, grantID string,
 	return ref, grantID, err
 }
 
-// mayRetire says who may retire a grant, nil being one that does not exist: its
-// retiring principal, its grantee where it allows RetireGrant, and the accounts
-// that own the key and that made it ("Retiring and revoking grants" in the KMS
-// developer guide). Until policies are evaluated, an account is all of its
-// principals.
-func mayRetire(p *call.Principal, ref reference, g *state.Grant) bool {
-	if p.AccountID == ref.account {
-		return true
+// authorizeRetirement refuses a caller who may not retire a grant, nil being one
+// that does not exist. The key's policy has no say ("Retiring and revoking
+// grants" in the KMS developer guide); a denial by the caller's own policies has.
+func (s *Service) authorizeRetirement(tx *fsm.Txn, c *call.Call, ref reference, g *state.Grant) error {
+	caller, err := s.authz.Caller(tx, &c.Principal)
+	if err != nil {
+		return err
+	}
+	keys := &conditions{call: c, caller: caller, view: tx.View(), access: &access{action: retireGrant}}
+	r := &policy.Request{Action: "kms:" + retireGrant, Resource: ref.keyARN(), Account: ref.account, Context: keys}
+	reach := func() policy.Reach { return retireReach(&c.Principal, ref, g) }
+	return refusal(caller.Decide(r, new(policy.Document), reach), r)
+}
+
+// retireReach says who may retire a grant: its retiring principal, and its grantee
+// where it allows RetireGrant. The accounts that own the key and that made the
+// grant may let their principals do it.
+func retireReach(p *call.Principal, ref reference, g *state.Grant) policy.Reach {
+	reach := policy.Unnamed
+	if p.AccountID == ref.account || g != nil && p.AccountID == g.IssuingAccount {
+		reach = policy.ByAccount
 	}
 	if g == nil {
-		return false
+		return reach
 	}
-	ids := grantees(p)
-	return p.AccountID == g.IssuingAccount ||
-		g.Retiring != nil && slices.Contains(ids, g.Retiring.ID) ||
-		slices.Contains(ids, g.Grantee.ID) && slices.Contains(g.Operations, retireGrant)
+	for _, named := range grantees(p) {
+		if g.Retiring != nil && g.Retiring.ID == named.id || g.Grantee.ID == named.id && slices.Contains(g.Operations, retireGrant) {
+			reach = max(reach, named.reach)
+		}
+	}
+	return reach
 }

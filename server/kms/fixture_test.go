@@ -14,6 +14,7 @@ import (
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/ledger"
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/kms"
 	"github.com/cofre-kms/cofre/server/record"
@@ -51,7 +52,33 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{TB: t, node: servertest.New(t), hsm: servertest.NewHSM(t), now: start, account: account, region: region}
 	f.use(f.hsm)
 	f.initialize(f.hsm)
+	for _, id := range []string{account, foreign} {
+		f.write(func(tx *fsm.Txn) error { return addAdministrator(tx, id) })
+	}
 	return f
+}
+
+// admin is the administrator of an account.
+func admin(account string) *call.Principal {
+	return &call.Principal{
+		Type: "IAMUser", AccountID: account, ARN: "arn:aws:iam::" + account + ":user/admin",
+		PrincipalID: "AIDAADMIN" + account, UserName: "admin",
+	}
+}
+
+// addAdministrator writes an account and its administrator, whom AWS's policy
+// allows everything, as identity.Service does.
+func addAdministrator(tx *fsm.Txn, account string) error {
+	const access = authz.AdministratorAccess
+	who := admin(account)
+	user := &state.User{AccountID: account, Name: who.UserName, Path: "/", ID: who.PrincipalID}
+	return errors.Join(
+		state.Accounts.Put(tx, &state.Account{ID: account}, account),
+		state.Directories.Put(tx, &state.Directory{}, account),
+		state.Users.Put(tx, user, account, user.Name),
+		state.Identities.Put(tx, &state.Identity{AccountID: account, Kind: state.UserKind, Name: user.Name}, user.ID),
+		state.Attachments.Put(tx, &state.Attachment{ARN: access}, account, user.ID, access),
+	)
 }
 
 // use makes the service anew on a partition.
@@ -141,7 +168,7 @@ func (f *fixture) try(operation string, body []byte) (answer, error) {
 }
 
 func (f *fixture) newCall() *call.Call {
-	caller := call.Principal{Type: "IAMUser", AccountID: f.account, ARN: "arn:aws:iam::" + f.account + ":user/admin"}
+	caller := *admin(f.account)
 	if f.caller != nil {
 		caller = *f.caller
 	}
@@ -182,6 +209,16 @@ func (f *fixture) do(operation string, request m) answer {
 func (f *fixture) refuse(operation string, request m, want string) {
 	f.Helper()
 	f.refuseBody(operation, encode(f, request), want)
+}
+
+// refuseStart is refuse, where only the start of the message is AWS's.
+func (f *fixture) refuseStart(operation string, request m, want string) {
+	f.Helper()
+	_, err := f.try(operation, encode(f, request))
+	var e *call.Error
+	if !errors.As(err, &e) || !strings.HasPrefix(e.Error(), want) {
+		f.Fatalf("%s %.300s:\ngot  %v\nwant %s…", operation, encode(f, request), err, want)
+	}
 }
 
 func (f *fixture) refuseBody(operation string, body []byte, want string) {

@@ -2,6 +2,7 @@ package kms_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -31,6 +32,26 @@ func (f *fixture) user(account, name string) *call.Principal {
 	}
 }
 
+// allow gives a user a policy of its own account that allows actions.
+func (f *fixture) allow(who *call.Principal, actions ...string) {
+	f.Helper()
+	list, err := json.Marshal(actions)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.identityPolicy(who, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":`+string(list)+`,"Resource":"*"}}`)
+}
+
+// identityPolicy gives a user a policy, and takes away the one that it had.
+func (f *fixture) identityPolicy(who *call.Principal, text string) {
+	f.Helper()
+	f.write(func(tx *fsm.Txn) error {
+		p := &state.InlinePolicy{Name: "p", Text: text}
+		return errors.Join(state.Directories.Put(tx, &state.Directory{}, who.AccountID),
+			state.InlinePolicies.Put(tx, p, who.AccountID, who.PrincipalID, p.Name))
+	})
+}
+
 // write commits a transaction that no operation makes.
 func (f *fixture) write(run func(tx *fsm.Txn) error) {
 	f.Helper()
@@ -46,6 +67,13 @@ func (f *fixture) as(who *call.Principal, run func()) {
 	f.account, f.caller = who.AccountID, who
 	run()
 	f.account, f.caller = account, caller
+}
+
+// noIdentityPolicy is the refusal of a caller whose own policies do not allow what
+// the key leaves to them.
+func noIdentityPolicy(who *call.Principal, action, resource string) string {
+	return "AccessDeniedException: User: " + who.ARN + " is not authorized to perform: kms:" + action + " on resource: " + resource +
+		" because no identity-based policy allows the kms:" + action + " action"
 }
 
 // denied is the refusal of a caller of another account.
@@ -109,6 +137,7 @@ func TestCreateGrant(t *testing.T) {
 			t.Errorf("ListGrants %v answers %v", filter, list)
 		}
 	}
+	f.allow(bob, "kms:ListRetirableGrants")
 	f.as(bob, func() {
 		list := f.do("ListRetirableGrants", m{"RetiringPrincipal": bob.ARN})
 		if fmt.Sprint(list["Grants"]) != fmt.Sprint([]any{entry}) {
@@ -238,7 +267,7 @@ func TestGrantedOperations(t *testing.T) {
 }
 
 // TestGrantees: a grant is of one user, who is recognized by its unique id, or of
-// an account.
+// an account, which lets its users use it.
 func TestGrantees(t *testing.T) {
 	f := newFixture(t)
 	ann, bob := f.user(foreign, "ann"), f.user(foreign, "bob")
@@ -258,6 +287,10 @@ func TestGrantees(t *testing.T) {
 
 	for _, root := range []string{foreign, "arn:aws:iam::" + foreign + ":root"} {
 		grantID, _ := f.grant(id, &call.Principal{ARN: root}, nil, "DescribeKey")
+		f.as(bob, func() {
+			f.refuse("DescribeKey", describe, noIdentityPolicy(bob, "DescribeKey", arn))
+		})
+		f.allow(bob, "kms:DescribeKey")
 		f.as(bob, func() { f.do("DescribeKey", describe) })
 		list := f.do("ListGrants", m{"KeyId": id, "GranteePrincipal": foreign}).list("Grants")
 		if len(list) != 1 || list[0].(map[string]any)["GranteePrincipal"] != "arn:aws:iam::"+foreign+":root" {
@@ -265,6 +298,7 @@ func TestGrantees(t *testing.T) {
 		}
 		f.do("RevokeGrant", m{"KeyId": id, "GrantId": grantID})
 		f.as(bob, func() { f.refuse("DescribeKey", describe, denied(bob, "DescribeKey")) })
+		f.allow(bob, "kms:List*")
 	}
 }
 

@@ -68,6 +68,10 @@ func TestDelegatedGrant(t *testing.T) {
 	if len(list) != 1 || list[0].(map[string]any)["IssuingAccount"] != "arn:aws:iam::"+foreign+":root" {
 		t.Errorf("the grants are %v", list)
 	}
+	f.as(ann, func() {
+		f.refuse("RetireGrant", m{"KeyId": arn, "GrantId": second}, noIdentityPolicy(ann, "RetireGrant", arn))
+	})
+	f.allow(ann, "kms:RetireGrant")
 	f.as(ann, func() { f.do("RetireGrant", m{"KeyId": arn, "GrantId": second}) })
 	f.as(bob, func() {
 		f.refuse("Decrypt", m{"KeyId": arn, "CiphertextBlob": blob["CiphertextBlob"]}, denied(bob, "Decrypt"))
@@ -80,7 +84,8 @@ func TestRetireGrant(t *testing.T) {
 	grantee, retirer := f.user(foreign, "grantee"), f.user("777788889999", "retirer")
 	stranger := f.user("777788889999", "stranger")
 	id, arn := f.create(m{})
-	owner := &call.Principal{Type: "IAMUser", AccountID: account, ARN: "arn:aws:iam::" + account + ":user/other", PrincipalID: "AIDAOTHER"}
+	owner := f.user(account, "other")
+	f.allow(owner, "kms:RetireGrant")
 	for _, test := range []struct {
 		who        *call.Principal
 		operations []string
@@ -117,6 +122,7 @@ func TestRetireGrant(t *testing.T) {
 			})
 		}
 	}
+	f.allow(retirer, "kms:ListRetirableGrants")
 	f.as(retirer, func() { // who may retire may do nothing else
 		f.refuse("DescribeKey", m{"KeyId": arn}, denied(retirer, "DescribeKey"))
 		list := f.do("ListRetirableGrants", m{"RetiringPrincipal": retirer.ARN, "Limit": 100}).list("Grants")

@@ -95,7 +95,7 @@ func TestRevokeIsObeyedEverywhere(t *testing.T) {
 	grantID, _ := f.grant(id, ann, nil, "Decrypt")
 	f.node.Before = func() {
 		f.node.Before = nil
-		f.as(&call.Principal{AccountID: account}, func() { f.do("RevokeGrant", m{"KeyId": id, "GrantId": grantID}) })
+		f.as(admin(account), func() { f.do("RevokeGrant", m{"KeyId": id, "GrantId": grantID}) })
 	}
 	f.as(ann, func() {
 		if _, err := f.try("Decrypt", encode(t, m{"KeyId": arn, "CiphertextBlob": blob})); err == nil || err.Error() != denied(ann, "Decrypt") {

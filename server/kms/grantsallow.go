@@ -4,21 +4,39 @@ import (
 	"slices"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/policy"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
-// grantees are the ids by which grants recognize a caller: its own; that of the
-// role or user whose session it is; that of its account.
-func grantees(p *call.Principal) []string {
-	ids := make([]string, 0, 3)
-	if p.PrincipalID != "" && p.PrincipalID != p.AccountID { // the latter is the account's root user
-		ids = append(ids, p.PrincipalID)
+// grantee is an id by which grants recognize a caller, and what naming it means.
+type grantee struct {
+	id    string
+	reach policy.Reach
+}
+
+// grantees are the ids by which grants recognize a caller: its own, that of the
+// role of a session, and that of its account.
+func grantees(p *call.Principal) []grantee {
+	if p.PrincipalID == "" || p.PrincipalID == p.AccountID { // the account's root user
+		return []grantee{{p.AccountID, policy.ByName}}
 	}
+	list := []grantee{{p.PrincipalID, policy.ByName}}
 	if p.Session != nil && p.Session.Issuer.ID != p.PrincipalID {
-		ids = append(ids, p.Session.Issuer.ID)
+		list = append(list, grantee{p.Session.Issuer.ID, policy.ByIssuer})
 	}
-	return append(ids, p.AccountID)
+	return append(list, grantee{p.AccountID, policy.ByAccount})
+}
+
+// grantReach answers how the grants of a key that allow an access name the
+// caller.
+func grantReach(tx *fsm.Txn, ref reference, p *call.Principal, a *access) (policy.Reach, error) {
+	for _, g := range grantees(p) {
+		if _, ok, err := grantsAllow(tx, ref, []string{g.id}, *a); err != nil || ok {
+			return g.reach, err
+		}
+	}
+	return policy.Unnamed, nil
 }
 
 // grantsAllow decides whether a grant of the key allows an access to one of the

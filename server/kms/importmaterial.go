@@ -47,6 +47,15 @@ type importKeyMaterialParameters struct {
 	KeyMaterialID          string `json:"keyMaterialId,omitempty"`
 }
 
+// access is what the request is authorized by.
+func (q *importKeyMaterialRequest) access(c *call.Call) access {
+	a := with(c, "kms:expirationmodel", q.model())
+	if q.ValidTo != 0 {
+		a.more["kms:validto"] = []string{time.UnixMilli(q.ValidTo).UTC().Format(time.RFC3339)}
+	}
+	return a
+}
+
 // materialElements are the responseElements of operations that change one of a
 // key's materials.
 type materialElements struct {
@@ -64,7 +73,7 @@ func (s *Service) importKeyMaterial(ctx context.Context, tx *fsm.Txn, c *call.Ca
 	if err := req.check(c.Time); err != nil {
 		return nil, err
 	}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	k, err := s.keyFor(tx, c, req.access(c), req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}

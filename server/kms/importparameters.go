@@ -51,7 +51,10 @@ const importWindow = 24 * time.Hour
 // writes nothing: see importToken.
 func (s *Service) getParametersForImport(ctx context.Context, tx *fsm.Txn, c *call.Call, req *getParametersForImportRequest) (*getParametersForImportResponse, error) {
 	c.Record.Parameters = (*getParametersForImportParameters)(req)
-	k, err := s.key(tx, c, req.KeyID, byID)
+	wanted := access{action: c.Operation, more: conditionValues{
+		"kms:wrappingalgorithm": {req.WrappingAlgorithm}, "kms:wrappingkeyspec": {req.WrappingKeySpec},
+	}}
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}

@@ -56,11 +56,34 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, a access, text string, accep
 			return key{}, err
 		}
 	}
-	if err := s.authorize(tx, c, a, ref); err != nil {
+	found, err := state.Keys.Get(tx, ref.account, ref.region, ref.id)
+	if err != nil {
+		return key{}, err
+	}
+	a.alias = ref.alias
+	if err := s.authorize(tx, c, a, ref, found); err != nil {
 		return key{}, err
 	}
 	if ref.id == "" {
 		return key{}, notFound("Alias %s is not found.", ref.aliasARN())
+	}
+	if found == nil {
+		return key{}, notFound("Key '%s' does not exist", ref.keyARN())
+	}
+	return used(c, found), nil
+}
+
+// ownKey reads a key of the caller's account for an operation that is authorized
+// without it.
+func (s *Service) ownKey(tx *fsm.Txn, c *call.Call, text string) (key, error) {
+	ref, err := parseReference(c, text)
+	switch {
+	case err != nil:
+		return key{}, err
+	case ref.alias != "":
+		return key{}, notFound("Invalid keyId '%s'", text)
+	case ref.account != c.Principal.AccountID:
+		return key{}, unauthorized(c, c.Operation)
 	}
 	found, err := state.Keys.Get(tx, ref.account, ref.region, ref.id)
 	if err != nil {
@@ -69,7 +92,18 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, a access, text string, accep
 	if found == nil {
 		return key{}, notFound("Key '%s' does not exist", ref.keyARN())
 	}
-	return used(c, found), nil
+	k := used(c, found)
+	return k, s.states.check(c.Operation, k)
+}
+
+// resolve is the id of the key that a request names, "" where it names none. It
+// refuses nothing: whoever goes on to use the key will.
+func (s *Service) resolve(tx *fsm.Txn, c *call.Call, text string) (string, error) {
+	ref, err := parseReference(c, text)
+	if err != nil || ref.alias == "" {
+		return ref.id, nil
+	}
+	return target(tx, ref)
 }
 
 // target is the id of the key that an alias points to, "" where there is no such

@@ -100,7 +100,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 	f.refuse("CreateKey", m{"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1"},
 		"CustomKeyStoreNotFoundException: The custom key store cks-1 does not exist.")
 	f.refuse("CreateKey", m{"XksKeyId": "x"}, "ValidationException: XksKeyId is valid only with an Origin of EXTERNAL_KEY_STORE.")
-	f.refuse("CreateKey", m{"Policy": "{}"}, malformed)
+	f.refuse("CreateKey", m{"Policy": "{}"}, malformed+"Syntax errors in policy. (Statement is neither a statement nor a list of them)")
 	f.refuse("CreateKey", m{"Tags": []m{{"TagKey": "AWS:x", "TagValue": ""}}}, "TagException: Tags beginning with aws: are reserved")
 	if keys := f.do("ListKeys", m{}).list("Keys"); len(keys) != 0 {
 		t.Errorf("refused creations left %v", keys)

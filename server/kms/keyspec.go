@@ -53,7 +53,7 @@ func (q *createKeyRequest) check(spec, usage string) error {
 		return err
 	}
 	if q.Policy != "" {
-		if err := checkPolicy(q.Policy); err != nil {
+		if _, err := parsePolicy(q.Policy); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,9 @@ type aliasListEntry struct {
 // read of the key guards them, and those of all keys after the commit.
 func (s *Service) listAliases(_ context.Context, tx *fsm.Txn, c *call.Call, req *listRequest) (any, error) {
 	c.Record.Parameters = req.recorded()
+	if err := s.authorizeOther(tx, c, to(c), anyResource); err != nil {
+		return nil, err
+	}
 	if req.KeyID != "" {
 		return s.listAliasesOfKey(tx, c, req)
 	}
@@ -49,7 +52,7 @@ func (s *Service) listAliases(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 }
 
 func (s *Service) listAliasesOfKey(tx *fsm.Txn, c *call.Call, req *listRequest) (*listAliasesResponse, error) {
-	k, err := s.key(tx, c, req.KeyID, byID)
+	k, err := s.ownKey(tx, c, req.KeyID)
 	if err != nil {
 		return nil, err
 	}

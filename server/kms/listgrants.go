@@ -65,7 +65,7 @@ func (s *Service) listGrants(_ context.Context, tx *fsm.Txn, c *call.Call, req *
 	if req.GranteePrincipal != "" && req.GranteeServicePrincipal != "" {
 		return nil, invalid("You can specify either GranteePrincipal or GranteeServicePrincipal, but not both.")
 	}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	k, err := s.keyFor(tx, c, with(c, "kms:grantisforawsresource", "false"), req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +161,9 @@ func (s *Service) listRetirableGrants(_ context.Context, tx *fsm.Txn, c *call.Ca
 	}
 	if accountOf(retiring) != c.Principal.AccountID {
 		return nil, unauthorized(c, c.Operation)
+	}
+	if err := s.authorizeOther(tx, c, to(c), anyResource); err != nil {
+		return nil, err
 	}
 	prefix := []string{retiring.ID, c.Region}
 	var after []string

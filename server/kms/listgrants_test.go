@@ -63,6 +63,7 @@ func TestListGrantsPages(t *testing.T) {
 		if got := f.pages("ListGrants", m{"KeyId": id, "GranteePrincipal": bob.ARN}, limit, nothing); !slices.Equal(got, ofBob) {
 			t.Errorf("of one grantee by %d: %v, want %v", limit, got, ofBob)
 		}
+		f.allow(bob, "kms:ListRetirableGrants")
 		f.as(bob, func() {
 			got := f.pages("ListRetirableGrants", m{"RetiringPrincipal": bob.ARN}, limit, nothing)
 			slices.Sort(got)
@@ -147,6 +148,7 @@ func TestGrantsGoWithTheirKey(t *testing.T) {
 		f.noTrace(id)
 		f.noGrants(id)
 		f.checkGrants(kept)
+		f.allow(ann, "kms:ListRetirableGrants")
 		f.as(ann, func() {
 			f.refuse("DescribeKey", m{"KeyId": arn}, denied(ann, "DescribeKey"))
 			if list := f.do("ListRetirableGrants", m{"RetiringPrincipal": ann.ARN}).list("Grants"); len(list) != 1 {

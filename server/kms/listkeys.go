@@ -23,8 +23,11 @@ type keyListEntry struct {
 
 // listKeys commits its record, then reads: the list includes whatever was
 // acknowledged before the call.
-func (s *Service) listKeys(_ context.Context, _ *fsm.Txn, c *call.Call, req *listRequest) (call.Later, error) {
+func (s *Service) listKeys(_ context.Context, tx *fsm.Txn, c *call.Call, req *listRequest) (call.Later, error) {
 	c.Record.Parameters = req.recorded()
+	if err := s.authorizeOther(tx, c, to(c), anyResource); err != nil {
+		return nil, err
+	}
 	p, err := newPage("keys", req.Limit, 100, 1000, req.Marker, keyID)
 	if err != nil {
 		return nil, err

@@ -79,7 +79,7 @@ func (s *Service) verifyMac(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 // mac answers the HMAC of the message of a request.
 func (s *Service) mac(ctx context.Context, tx *fsm.Txn, c *call.Call, req *macRequest) (key, []byte, error) {
 	c.Record.Parameters = &useParameters{KeyID: req.KeyID, MacAlgorithm: req.MacAlgorithm, DryRun: req.DryRun}
-	k, err := s.key(tx, c, req.KeyID, byAlias)
+	k, err := s.keyFor(tx, c, access{action: c.Operation, tokens: req.GrantTokens, algorithm: req.MacAlgorithm}, req.KeyID, byAlias)
 	if err != nil {
 		return k, nil, err
 	}

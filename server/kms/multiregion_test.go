@@ -144,7 +144,7 @@ func TestReplicateKeyRefusals(t *testing.T) {
 	f.refuse("ReplicateKey", m{"KeyId": id, "ReplicaRegion": nowhere}, "UnsupportedOperationException: The Region ap-south-1 is not served.")
 	f.refuse("ReplicateKey", m{"KeyId": id, "ReplicaRegion": "x"}, "ValidationException: 1 validation error detected: Value 'x' at 'replicaRegion' "+
 		"failed to satisfy constraint: Member must satisfy regular expression pattern: ^([a-z]+-){2,3}\\d+$")
-	f.refuse("ReplicateKey", m{"KeyId": id, "ReplicaRegion": east, "Policy": "{}"}, malformed)
+	f.refuse("ReplicateKey", m{"KeyId": id, "ReplicaRegion": east, "Policy": "{}"}, malformed+"Syntax errors in policy. (Statement is neither a statement nor a list of them)")
 	f.refuse("ReplicateKey", m{"KeyId": id, "ReplicaRegion": east, "Tags": []m{{"TagKey": "aws:x", "TagValue": ""}}}, "TagException: Tags beginning with aws: are reserved")
 	f.in(west)
 	notPrimary := "UnsupportedOperationException: " + regionARN(west, id) + " is not a multi-Region primary key."

@@ -2,8 +2,10 @@ package kms
 
 import (
 	"context"
+	"strings"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
@@ -36,26 +38,40 @@ type putKeyPolicyParameters struct {
 	BypassPolicyLockoutSafetyCheck bool   `json:"bypassPolicyLockoutSafetyCheck"`
 }
 
-// putKeyPolicy stores a key policy. Policies are not evaluated yet (authorize),
-// so none can lock its author out, and the lockout safety check has nothing to
-// find; the flag that skips it is recorded.
+// putKeyPolicy works at once and everywhere: whoever uses the key later has read
+// the key, which it touches, and so is decided by the new policy, or conflicts.
 func (s *Service) putKeyPolicy(_ context.Context, tx *fsm.Txn, c *call.Call, req *putKeyPolicyRequest) (any, error) {
 	c.Record.Parameters = &putKeyPolicyParameters{
 		KeyID: req.KeyID, PolicyName: orDefaultPolicy(req.PolicyName), Policy: req.Policy,
 		BypassPolicyLockoutSafetyCheck: req.BypassPolicyLockoutSafetyCheck,
 	}
-	if err := checkPolicy(req.Policy); err != nil {
+	if _, err := parsePolicy(req.Policy); err != nil {
 		return nil, err
 	}
-	k, err := s.keyWithPolicy(tx, c, req.KeyID, req.PolicyName)
+	wanted := access{action: c.Operation, more: bypassing(req.BypassPolicyLockoutSafetyCheck)}
+	k, err := s.keyWithPolicy(tx, c, wanted, req.KeyID, req.PolicyName)
 	if err != nil {
 		return nil, err
 	}
-	if err := state.KeyPolicies.Put(tx, &state.KeyPolicy{Text: req.Policy}, k.AccountID, k.Region, k.ID); err != nil {
+	next, err := s.newPolicy(tx, c, k.Key, req.Policy, req.BypassPolicyLockoutSafetyCheck)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.KeyPolicies.Put(tx, next, k.AccountID, k.Region, k.ID); err != nil {
 		return nil, err
 	}
 	changed(c, k)
 	return nil, touch(tx, k.Key)
+}
+
+// bypassing is the condition key of requests that bypass the lockout safety
+// check. It is absent from others.
+func bypassing(bypass bool) conditionValues {
+	values := conditionValues{}
+	if bypass {
+		values["kms:bypasspolicylockoutsafetycheck"] = []string{"true"}
+	}
+	return values
 }
 
 type getKeyPolicyRequest struct{ KeyID, PolicyName string }
@@ -77,19 +93,36 @@ type getKeyPolicyResponse struct{ Policy, PolicyName string }
 
 func (s *Service) getKeyPolicy(_ context.Context, tx *fsm.Txn, c *call.Call, req *getKeyPolicyRequest) (*getKeyPolicyResponse, error) {
 	c.Record.Parameters = &getKeyPolicyParameters{KeyID: req.KeyID, PolicyName: orDefaultPolicy(req.PolicyName)}
-	k, err := s.keyWithPolicy(tx, c, req.KeyID, req.PolicyName)
+	k, err := s.keyWithPolicy(tx, c, to(c), req.KeyID, req.PolicyName)
 	if err != nil {
 		return nil, err
 	}
-	text := defaultPolicy(k.AccountID)
-	policy, _, err := state.KeyPolicies.Peek(tx.View(), k.AccountID, k.Region, k.ID) // guarded by the key
+	stored, _, err := state.KeyPolicies.Peek(tx.View(), k.AccountID, k.Region, k.ID) // guarded by the key
 	if err != nil {
 		return nil, err
 	}
-	if policy != nil {
-		text = policy.Text
+	if stored == nil {
+		return &getKeyPolicyResponse{Policy: authz.DefaultKeyPolicy(k.AccountID), PolicyName: policyName}, nil
 	}
-	return &getKeyPolicyResponse{Policy: text, PolicyName: policyName}, nil
+	text, err := shownPolicy(tx, stored)
+	return &getKeyPolicyResponse{Policy: text, PolicyName: policyName}, err
+}
+
+// shownPolicy is the text of a policy. A user or role that is no more stands in
+// it by its unique id, as in AWS: the name may be another's by now ("AWS JSON
+// policy elements: Principal" in the IAM user guide).
+func shownPolicy(tx *fsm.Txn, p *state.KeyPolicy) (string, error) {
+	text := p.Text
+	for arn, id := range p.IDs {
+		known, err := state.Identities.Get(tx, id)
+		if err != nil {
+			return "", err
+		}
+		if known == nil {
+			text = strings.ReplaceAll(text, `"`+arn+`"`, `"`+id+`"`)
+		}
+	}
+	return text, nil
 }
 
 type listKeyPoliciesResponse struct {
@@ -112,8 +145,8 @@ func (s *Service) listKeyPolicies(_ context.Context, tx *fsm.Txn, c *call.Call, 
 }
 
 // keyWithPolicy is key, and refuses names of policies that it does not have.
-func (s *Service) keyWithPolicy(tx *fsm.Txn, c *call.Call, text, name string) (key, error) {
-	k, err := s.key(tx, c, text, byID)
+func (s *Service) keyWithPolicy(tx *fsm.Txn, c *call.Call, a access, text, name string) (key, error) {
+	k, err := s.keyFor(tx, c, a, text, byID)
 	if err == nil && orDefaultPolicy(name) != policyName {
 		return k, notFound("No such policy exists")
 	}
@@ -125,23 +158,4 @@ func orDefaultPolicy(name string) string {
 		return policyName
 	}
 	return name
-}
-
-// defaultPolicy is the key policy that AWS gives to keys created through its
-// API, as AWS spaces it ("Default key policy" in the KMS developer guide). A key
-// without a KeyPolicy record has it.
-func defaultPolicy(accountID string) string {
-	return `{
-  "Version" : "2012-10-17",
-  "Id" : "key-default-1",
-  "Statement" : [ {
-    "Sid" : "Enable IAM User Permissions",
-    "Effect" : "Allow",
-    "Principal" : {
-      "AWS" : "arn:aws:iam::` + accountID + `:root"
-    },
-    "Action" : "kms:*",
-    "Resource" : "*"
-  } ]
-}`
 }

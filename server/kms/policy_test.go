@@ -8,7 +8,10 @@ import (
 
 const allowAll = `{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}`
 
-const malformed = "MalformedPolicyDocumentException: The key policy is not a valid policy document."
+const malformed = "MalformedPolicyDocumentException: "
+
+// lockedOut is the refusal of a policy by the lockout safety check.
+const lockedOut = malformed + "The new key policy will not allow you to update the key policy in the future."
 
 func TestPolicies(t *testing.T) {
 	f := newFixture(t)
@@ -59,21 +62,43 @@ func TestPolicyRefusals(t *testing.T) {
 	statement := `{"Statement":` + allowAll + `}`
 	for _, text := range []string{"x", "{}", "[]", "null", `{"Statement":[]}`, `{"Statement":{}}`, `{"Statement":"x"}`,
 		`{"Statement":["x"]}`, statement + "x", `{"Statement":null}`} {
-		f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": text}, malformed)
+		f.refuseStart("PutKeyPolicy", m{"KeyId": id, "Policy": text}, malformed+"Syntax errors in policy.")
 	}
-	for _, change := range [][2]string{
-		{`"Allow"`, `"Maybe"`}, {`"Effect":"Allow",`, ``}, {`"Principal":"*",`, ``}, {`"Action":"kms:*",`, ``}, {`,"Resource":"*"`, ``},
-		{`"Action"`, `"NotAction":"x","Action"`}, {`"Effect"`, `"Unknown":1,"Effect"`}, {`"Statement"`, `"Unknown":1,"Statement"`},
-		{`"Statement"`, `"Version":"2011-01-01","Statement"`},
+	const principals = "Policy contains a statement with one or more invalid principals."
+	for _, change := range [][3]string{
+		{`"Allow"`, `"Maybe"`, "Syntax errors in policy."}, {`"Effect":"Allow",`, ``, "Syntax errors in policy."},
+		{`"Principal":"*",`, ``, "Missing required field Principal"}, {`"Action":"kms:*",`, ``, "Policy statement must contain actions."},
+		{`,"Resource":"*"`, ``, "Policy statement must contain resources."},
+		{`"Action"`, `"NotAction":"x:y","Action"`, "Syntax errors in policy."}, {`"Effect"`, `"Unknown":1,"Effect"`, "Syntax errors in policy."},
+		{`"Statement"`, `"Unknown":1,"Statement"`, "Syntax errors in policy."},
+		{`"Statement"`, `"Version":"2011-01-01","Statement"`, "Syntax errors in policy."},
+		{`"Principal":"*"`, `"Principal":{"AWS":"alice"}`, principals},
+		{`"Principal":"*"`, `"Principal":{"AWS":"999999999999"}`, principals}, // there is no such account
+		{`"Principal":"*"`, `"Principal":{"AWS":"arn:aws:iam::` + account + `:user/nobody"}`, principals},
+		{`"Principal":"*"`, `"Principal":{"AWS":"arn:aws:iam::` + account + `:role/nobody"}`, principals},
+		{`"Principal":"*"`, `"Principal":{"AWS":"AIDAJQABLZS4A3QDU576Q"}`, principals},
 	} {
-		f.do("PutKeyPolicy", m{"KeyId": id, "Policy": statement})
-		f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": strings.Replace(statement, change[0], change[1], 1)}, malformed)
+		text := strings.Replace(statement, change[0], change[1], 1)
+		f.refuseStart("PutKeyPolicy", m{"KeyId": id, "Policy": text}, malformed+change[2])
+		f.refuseStart("PutKeyPolicy", m{"KeyId": id, "Policy": text, "BypassPolicyLockoutSafetyCheck": true}, malformed+change[2])
+		f.refuseStart("CreateKey", m{"Policy": text}, malformed+change[2])
 	}
 	for _, change := range [][2]string{
-		{`"Statement"`, `"Version":"2012-10-17","Id":"x","Statement"`}, {`"Action"`, `"NotAction"`}, {`"Principal":`, `"NotPrincipal":`},
+		{`"Statement"`, `"Version":"2012-10-17","Id":"x","Statement"`}, {`"Principal":"*"`, `"Principal":{"AWS":"` + foreign + `"}`},
+		{`"Principal":"*"`, `"Principal":{"AWS":"arn:aws:iam::` + account + `:user/admin"}`}, {`"Action"`, `"NotAction"`},
 		{`"Allow"`, `"Deny"`}, {`"Effect"`, `"Condition":{"Bool":{"aws:SecureTransport":"true"}},"Effect"`},
+		{`"kms:*"`, `"kms:Encrypt"`}, {`"Principal":"*"`, `"Principal":{"AWS":"` + account + `"}`},
 	} {
-		f.do("PutKeyPolicy", m{"KeyId": id, "Policy": strings.Replace(statement, change[0], change[1], 1)})
+		text := strings.Replace(statement, change[0], change[1], 1)
+		if change[0] != `"Statement"` && !strings.Contains(change[1], account) { // these leave the caller no PutKeyPolicy
+			f.refuse("PutKeyPolicy", m{"KeyId": id, "Policy": text}, lockedOut)
+			f.refuse("CreateKey", m{"Policy": text}, lockedOut)
+			f.do("PutKeyPolicy", m{"KeyId": id, "Policy": text, "BypassPolicyLockoutSafetyCheck": true})
+			f.refuseStart("PutKeyPolicy", m{"KeyId": id, "Policy": statement}, "AccessDeniedException: ")
+		} else {
+			f.do("PutKeyPolicy", m{"KeyId": id, "Policy": text})
+		}
+		id, _ = f.create(m{})
 	}
 	large := statement[:1] + strings.Repeat(" ", 32768-len(statement)) + statement[1:]
 	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": large})

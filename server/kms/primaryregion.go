@@ -32,14 +32,15 @@ type updatePrimaryRegionParameters struct {
 func (s *Service) updatePrimaryRegion(_ context.Context, tx *fsm.Txn, c *call.Call, req *updatePrimaryRegionRequest) (any, error) {
 	parameters := &updatePrimaryRegionParameters{KeyID: req.KeyID, PrimaryRegion: req.PrimaryRegion}
 	c.Record.Parameters = parameters
-	k, err := s.key(tx, c, req.KeyID, byID)
+	wanted := with(c, "kms:primaryregion", req.PrimaryRegion)
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}
 	if !k.MultiRegion || k.Replica() {
 		return nil, notPrimary(k)
 	}
-	replica, err := s.successor(tx, c, k, req.PrimaryRegion)
+	replica, err := s.successor(tx, c, wanted, k, req.PrimaryRegion)
 	if err != nil {
 		return nil, err
 	}
@@ -58,16 +59,16 @@ func (s *Service) updatePrimaryRegion(_ context.Context, tx *fsm.Txn, c *call.Ca
 
 // successor answers the replica that is to be the primary key. The caller needs
 // the permission on it, too, and it must be enabled.
-func (s *Service) successor(tx *fsm.Txn, c *call.Call, k key, region string) (*state.Key, error) {
+func (s *Service) successor(tx *fsm.Txn, c *call.Call, a access, k key, region string) (*state.Key, error) {
 	ref := reference{account: k.AccountID, region: region, id: k.ID}
 	if !slices.Contains(k.Replicas, region) {
 		return nil, notFound("Key '%s' does not exist", ref.keyARN())
 	}
-	if err := s.authorize(tx, c, to(c), ref); err != nil {
-		return nil, err
-	}
 	replica, err := relative(tx, k.Key, region)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.authorize(tx, c, a, ref, replica); err != nil {
 		return nil, err
 	}
 	return replica, s.states.check(c.Operation, key{Key: replica, arn: replica.ARN()})

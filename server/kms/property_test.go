@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/soft"
 	"github.com/cofre-kms/cofre/server/call"
@@ -205,6 +206,7 @@ func TestPages(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		accounts++
 		f.account = fmt.Sprintf("%012d", accounts) // lists of its own
+		f.write(func(tx *fsm.Txn) error { return addAdministrator(tx, f.account) })
 		id, _ := f.create(m{})
 		lists := map[string]struct {
 			request m

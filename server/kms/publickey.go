@@ -22,7 +22,7 @@ type getPublicKeyResponse struct {
 
 func (s *Service) getPublicKey(_ context.Context, tx *fsm.Txn, c *call.Call, req *describeKeyRequest) (*getPublicKeyResponse, error) {
 	c.Record.Parameters = &keyParameters{KeyID: req.KeyID}
-	k, err := s.key(tx, c, req.KeyID, byAlias)
+	k, err := s.keyFor(tx, c, access{action: c.Operation, tokens: req.GrantTokens}, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}

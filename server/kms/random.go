@@ -29,10 +29,13 @@ type generateRandomResponse struct{ Plaintext []byte }
 
 // generateRandom records neither parameters nor, though there is a list of them,
 // any resource.
-func (s *Service) generateRandom(ctx context.Context, _ *fsm.Txn, c *call.Call, req *generateRandomRequest) (*generateRandomResponse, error) {
+func (s *Service) generateRandom(ctx context.Context, tx *fsm.Txn, c *call.Call, req *generateRandomRequest) (*generateRandomResponse, error) {
 	c.Record.Resources = []ledger.Resource{}
 	if req.NumberOfBytes == 0 {
 		return nil, invalid("NumberOfBytes is required.")
+	}
+	if err := s.authorizeOther(tx, c, to(c), anyResource); err != nil {
+		return nil, err
 	}
 	if req.CustomKeyStoreID != "" {
 		return nil, noKeyStore(req.CustomKeyStoreID)

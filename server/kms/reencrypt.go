@@ -77,8 +77,15 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err := ec.check(req.DestinationEncryptionAlgorithm); err != nil {
 		return nil, err
 	}
+	destination, err := s.resolve(tx, c, req.DestinationKeyID)
+	if err != nil {
+		return nil, err
+	}
 	from, err := s.reveal(ctx, tx, c, source{
-		access:     access{action: "ReEncryptFrom", context: req.SourceEncryptionContext, tokens: req.GrantTokens},
+		access: access{
+			action: "ReEncryptFrom", context: req.SourceEncryptionContext, tokens: req.GrantTokens,
+			algorithm: orDefault(req.SourceEncryptionAlgorithm), sameAs: destination,
+		},
 		ciphertext: req.CiphertextBlob, keyID: req.SourceKeyID, algorithm: req.SourceEncryptionAlgorithm,
 		blind: req.DryRun && slices.Contains(req.DryRunModifiers, ignoreCiphertext),
 	})
@@ -86,11 +93,12 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.keyFor(tx, c, access{action: "ReEncryptTo", context: ec, tokens: req.GrantTokens}, req.DestinationKeyID, byAlias)
+	algorithm := orDefault(req.DestinationEncryptionAlgorithm)
+	wanted := access{action: "ReEncryptTo", context: ec, tokens: req.GrantTokens, algorithm: algorithm, sameAs: from.keyID()}
+	to, err := s.keyFor(tx, c, wanted, req.DestinationKeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
-	algorithm := orDefault(req.DestinationEncryptionAlgorithm)
 	if err := suits(c, to, encryptDecrypt, algorithm); err != nil {
 		return nil, err
 	}

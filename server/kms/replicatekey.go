@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/shape"
@@ -61,14 +62,20 @@ func (s *Service) replicateKey(_ context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := req.check(); err != nil {
 		return nil, err
 	}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	wanted := access{action: c.Operation, tags: req.Tags, more: bypassing(req.BypassPolicyLockoutSafetyCheck)}
+	wanted.more["kms:replicaregion"] = []string{req.ReplicaRegion}
+	k, err := s.keyFor(tx, c, wanted, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.replicable(k, req.ReplicaRegion); err != nil {
 		return nil, err
 	}
-	replica, err := replicate(tx, k.Key, req, c)
+	policy, err := s.mayCreate(tx, c, k.in(req.ReplicaRegion), req.Policy, req.BypassPolicyLockoutSafetyCheck, req.Tags)
+	if err != nil {
+		return nil, err
+	}
+	replica, err := replicate(tx, k.Key, req, policy, c)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +83,7 @@ func (s *Service) replicateKey(_ context.Context, tx *fsm.Txn, c *call.Call, req
 		ReplicaKeyMetadata: describe(key{Key: replica, arn: replica.ARN()}), ReplicaPolicy: req.Policy, ReplicaTags: append([]tag{}, req.Tags...),
 	}
 	if resp.ReplicaPolicy == "" {
-		resp.ReplicaPolicy = defaultPolicy(k.AccountID)
+		resp.ReplicaPolicy = authz.DefaultKeyPolicy(k.AccountID)
 	}
 	metadata := recorded(resp.ReplicaKeyMetadata)
 	c.Record.Response = &replicateKeyElements{
@@ -87,12 +94,20 @@ func (s *Service) replicateKey(_ context.Context, tx *fsm.Txn, c *call.Call, req
 	})
 }
 
+// in is the key as its replica in a Region will be, as far as policies can ask.
+func (k key) in(region string) *state.Key {
+	replica := *k.Key
+	replica.Primary, replica.Region = k.Region, region
+	return &replica
+}
+
 // check refuses what is wrong with a request in itself.
 func (q *replicateKeyRequest) check() error {
 	if err := checkTags(q.Tags); err != nil || q.Policy == "" {
 		return err
 	}
-	return checkPolicy(q.Policy)
+	_, err := parsePolicy(q.Policy)
+	return err
 }
 
 // replicable refuses keys that are no primary keys, and Regions in which there is
@@ -111,7 +126,7 @@ func (s *Service) replicable(k key, region string) error {
 
 // replicate writes the replica and tells all related keys of it. Key policy, tags
 // and description are its own; aliases and grants it has none yet.
-func replicate(tx *fsm.Txn, primary *state.Key, req *replicateKeyRequest, c *call.Call) (*state.Key, error) {
+func replicate(tx *fsm.Txn, primary *state.Key, req *replicateKeyRequest, policy *state.KeyPolicy, c *call.Call) (*state.Key, error) {
 	replica := *primary
 	replica.Region, replica.Description, replica.Created, replica.State = req.ReplicaRegion, req.Description, c.Time.UnixMilli(), state.Enabled
 	all, err := materials(tx.View(), primary)
@@ -121,7 +136,7 @@ func replicate(tx *fsm.Txn, primary *state.Key, req *replicateKeyRequest, c *cal
 	if err := adopt(tx, &replica, all); err != nil {
 		return nil, err
 	}
-	if err := store(tx, &replica, nil, &createKeyRequest{Policy: req.Policy, Tags: req.Tags}); err != nil {
+	if err := store(tx, &replica, nil, policy, req.Tags); err != nil {
 		return nil, err
 	}
 	replicas := append(slices.Clone(primary.Replicas), req.ReplicaRegion)

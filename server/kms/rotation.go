@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
@@ -42,7 +43,8 @@ func (s *Service) enableKeyRotation(_ context.Context, tx *fsm.Txn, c *call.Call
 	if period == 0 {
 		period = usualPeriod
 	}
-	return s.setRotation(tx, c, req.KeyID, func(k *state.Key) {
+	wanted := with(c, "kms:rotationperiodindays", strconv.Itoa(period))
+	return s.setRotation(tx, c, wanted, req.KeyID, func(k *state.Key) {
 		if k.RotationPeriod != period {
 			k.RotationPeriod, k.NextRotation = period, after(c.Time, period)
 		}
@@ -51,12 +53,12 @@ func (s *Service) enableKeyRotation(_ context.Context, tx *fsm.Txn, c *call.Call
 
 func (s *Service) disableKeyRotation(_ context.Context, tx *fsm.Txn, c *call.Call, req *keyRequest) (any, error) {
 	c.Record.Parameters = &keyParameters{KeyID: req.KeyID}
-	return s.setRotation(tx, c, req.KeyID, func(k *state.Key) { k.RotationPeriod, k.NextRotation = 0, 0 })
+	return s.setRotation(tx, c, to(c), req.KeyID, func(k *state.Key) { k.RotationPeriod, k.NextRotation = 0, 0 })
 }
 
 // setRotation changes the schedule of a key's automatic rotation.
-func (s *Service) setRotation(tx *fsm.Txn, c *call.Call, name string, set func(*state.Key)) (any, error) {
-	k, err := s.key(tx, c, name, byID)
+func (s *Service) setRotation(tx *fsm.Txn, c *call.Call, a access, name string, set func(*state.Key)) (any, error) {
+	k, err := s.keyFor(tx, c, a, name, byID)
 	if err != nil {
 		return nil, err
 	}

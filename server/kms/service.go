@@ -17,6 +17,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 type Service struct {
 	cfg    Config
 	states stateTable
+	authz  *authz.Authorizer
 }
 
 // New makes the service.
@@ -50,7 +52,7 @@ func New(cfg Config) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	return &Service{cfg: cfg, states: newStateTable()}
+	return &Service{cfg: cfg, states: newStateTable(), authz: authz.New()}
 }
 
 // Operations is the table of the API. The shapes of requests are compiled here,

@@ -61,7 +61,7 @@ func (s *Service) tagResource(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err := checkTags(req.Tags); err != nil {
 		return nil, err
 	}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	k, err := s.keyFor(tx, c, access{action: c.Operation, tags: req.Tags}, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ type untagResourceParameters struct {
 // untagResource succeeds also where the key has no such tag.
 func (s *Service) untagResource(_ context.Context, tx *fsm.Txn, c *call.Call, req *untagResourceRequest) (any, error) {
 	c.Record.Parameters = &untagResourceParameters{KeyID: req.KeyID, TagKeys: append([]string{}, req.TagKeys...)}
-	k, err := s.key(tx, c, req.KeyID, byID)
+	k, err := s.keyFor(tx, c, access{action: c.Operation, tagKeys: req.TagKeys}, req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}

@@ -202,6 +202,9 @@ type Tag struct {
 // of the key.
 type KeyPolicy struct {
 	Text string `cbor:"1,keyasint"`
+	// IDs are the unique ids that the users and roles had which Text names, when it
+	// was put: whoever gets one of the names later is somebody else.
+	IDs map[string]string `cbor:"2,keyasint,omitempty"`
 }
 
 // KeyUsage is the last successful cryptographic operation with a key. Every such
