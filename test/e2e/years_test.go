@@ -3,6 +3,10 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"testing"
@@ -21,8 +25,8 @@ const (
 )
 
 // TestYearsPass lets years pass on three nodes, one of which is killed: keys are
-// rotated once for each period, and deleted when their window ends; whatever was
-// encrypted opens on every node.
+// rotated once for each period, and deleted when their window ends; imported
+// material expires; whatever was encrypted opens on every node.
 func TestYearsPass(t *testing.T) {
 	c := rig.Start(t, rig.Config{Binary: buildTestClock(t)})
 	s := &scenario{t: t, ctx: t.Context(), clients: c.Clients(t), secrets: c.Secrets}
@@ -30,7 +34,9 @@ func TestYearsPass(t *testing.T) {
 	call(s, (*kms.Client).EnableKeyRotation, &kms.EnableKeyRotationInput{KeyId: &yearly})
 	call(s, (*kms.Client).EnableKeyRotation, &kms.EnableKeyRotationInput{KeyId: &quarterly, RotationPeriodInDays: aws.Int32(90)})
 	call(s, (*kms.Client).ScheduleKeyDeletion, &kms.ScheduleKeyDeletionInput{KeyId: &doomed, PendingWindowInDays: aws.Int32(7)})
-	var sealed []ciphertext
+	brought, material := s.importedKey(), c.Secrets.Plaintext(32)
+	s.bring(brought, material, &kms.ImportKeyMaterialInput{ValidTo: aws.Time(time.Now().Add(100 * day))})
+	sealed := []ciphertext{s.seal(brought)}
 	for year := range 4 {
 		for _, key := range []string{yearly, quarterly, never} {
 			sealed = append(sealed, s.seal(key), s.sealDataKey(key))
@@ -49,6 +55,8 @@ func TestYearsPass(t *testing.T) {
 		s.awaitRotations(yearly, year+1)
 		s.awaitRotations(quarterly, year+1) // once for the periods that nobody saw end
 	}
+	fails(s, "KMSInvalidStateException", (*kms.Client).Decrypt, &kms.DecryptInput{CiphertextBlob: sealed[0].blob})
+	s.bring(brought, material, &kms.ImportKeyMaterialInput{ExpirationModel: types.ExpirationModelTypeKeyMaterialDoesNotExpire})
 	call(s, (*kms.Client).RotateKeyOnDemand, &kms.RotateKeyOnDemandInput{KeyId: &never})
 	s.awaitRotations(never, 1)
 	for _, client := range s.clients {
@@ -63,6 +71,32 @@ func TestYearsPass(t *testing.T) {
 	}
 	wantEvents(t, c, "RotateKey", 4+4+1)
 	wantEvents(t, c, "DeleteKey", 1)
+	wantEvents(t, c, "DeleteExpiredKeyMaterial", 1)
+}
+
+// importedKey makes a key without material.
+func (s *scenario) importedKey() string {
+	s.t.Helper()
+	out := call(s, (*kms.Client).CreateKey, &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
+	return *out.KeyMetadata.KeyId
+}
+
+// bring imports material into a key; in says how.
+func (s *scenario) bring(key string, material []byte, in *kms.ImportKeyMaterialInput) {
+	s.t.Helper()
+	p := call(s, (*kms.Client).GetParametersForImport, &kms.GetParametersForImportInput{
+		KeyId: &key, WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha256, WrappingKeySpec: types.WrappingKeySpecRsa2048,
+	})
+	public, err := x509.ParsePKIXPublicKey(p.PublicKey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	in.KeyId, in.ImportToken = &key, p.ImportToken
+	in.EncryptedKeyMaterial, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), material, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	call(s, (*kms.Client).ImportKeyMaterial, in)
 }
 
 // buildTestClock builds nodes whose clock a test can set ahead.
