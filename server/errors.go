@@ -62,6 +62,9 @@ func outcome(err error) (answer *call.Error, failure error) {
 	if answer := (*call.Error)(nil); errors.As(err, &answer) {
 		return answer, nil
 	}
+	if errors.Is(err, call.ErrThrottled) {
+		return errThrottled, nil
+	}
 	for _, row := range failures {
 		if errors.Is(err, row.cause) {
 			return row.answer, err

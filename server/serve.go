@@ -23,6 +23,8 @@ type exchange struct {
 	op    *operation
 	start time.Time
 	body  *body
+
+	charged []string // the quotas that the request was taken from
 }
 
 // serve is the path of every operation: read, authenticate, decode, run and
@@ -78,6 +80,9 @@ func (s *Server) attempt(ctx context.Context, r *http.Request, x *exchange) (any
 			return nil, err
 		}
 		x.describe(r, who.claim)
+		if !s.charge(x, who.account()) {
+			return nil, errThrottled
+		}
 		response, err := s.transact(ctx, x, who)
 		if !errors.Is(err, errMoved) {
 			return response, err

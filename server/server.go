@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/rate"
 	"github.com/cofre-kms/cofre/server/sigv4"
 )
 
@@ -43,6 +44,8 @@ type Config struct {
 	// MaxInFlight bounds the requests that are worked on at once; 0 means 1,024.
 	// What is beyond is throttled.
 	MaxInFlight int
+	// Rates are the request-rate quotas of accounts; nil means none.
+	Rates *rate.Limits
 	// Deadline is how long a request may take from when it has been read; 0 means
 	// 5 s. It is shorter than the SDKs' own, so that they see why.
 	Deadline time.Duration
@@ -76,8 +79,9 @@ type Server struct {
 	metrics  *metrics
 	noise    limiter // of log lines that strangers can cause
 	alarms   limiter // of log lines about failures
-	busy     gate    // requests being worked on
-	large    gate    // large bodies in memory
+	rates    *rate.Limits
+	busy     gate // requests being worked on
+	large    gate // large bodies in memory
 	http     *http.Server
 }
 
@@ -108,6 +112,7 @@ func New(cfg Config) (*Server, error) {
 		now:      cfg.Now,
 		dated:    cfg.Dated,
 		logger:   cfg.Logger,
+		rates:    cfg.Rates,
 	}
 	if s.now == nil {
 		s.now = time.Now

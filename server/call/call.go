@@ -5,6 +5,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
@@ -29,9 +30,31 @@ type Call struct {
 	// runs, by reads that guard the transaction.
 	Principal Principal
 
+	// Quota takes the call from its account's request-rate quota of a group, and
+	// answers false where it is used up. nil: there are no quotas. See Charge.
+	Quota func(group string) bool
+	// Charged says that Charge has taken it from one.
+	Charged bool
+
 	// Record is what the operation says of itself to the audit record. It is
 	// cleared before every run of the operation.
 	Record Record
+}
+
+// ErrThrottled is returned when a request-rate quota of the caller's account is
+// used up. It is no exception of the operation: nothing is committed, so nothing
+// is recorded.
+var ErrThrottled = errors.New("call: a request-rate quota is used up")
+
+// Charge takes the call from a quota that depends on what the operation has read;
+// the front end has taken it from that of its name. However often the operation
+// runs, a group is charged once. The error is ErrThrottled.
+func (c *Call) Charge(group string) error {
+	if c.Quota != nil && !c.Quota(group) {
+		return ErrThrottled
+	}
+	c.Charged = true
+	return nil
 }
 
 // Principal is an authenticated identity.
