@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/cofre-kms/cofre/fsm"
@@ -70,4 +71,59 @@ func checkGrantQuota(tx *fsm.Txn, k key) error {
 		return limitExceeded("A KMS key cannot have more than %d grants.", maxGrants)
 	}
 	return nil
+}
+
+// usualMaxKeys is how many keys an account can have in a Region ("Resource quotas"
+// in the KMS developer guide).
+const usualMaxKeys = 100_000
+
+// countKey counts a key that is about to be made, and refuses it where its account
+// has as many in the Region as it can. Who makes a key has to call it.
+//
+// The number is kept in 256 parts that are written without guard, so that
+// creations never conflict: of two that write the same part in the same batch one
+// is lost. It is therefore not believed when it says that there are too many: then
+// the keys are counted, and the part makes up for the difference.
+func (s *Service) countKey(tx *fsm.Txn, k *state.Key) error {
+	most := int64(cmp.Or(s.cfg.MaxKeys, usualMaxKeys))
+	sum, err := total(tx.View(), state.KeyCounts, k.AccountID, k.Region)
+	if err != nil {
+		return err
+	}
+	off := int64(0)
+	if sum >= most {
+		keys, err := countKeys(tx.View(), k.AccountID, k.Region, most)
+		if err != nil {
+			return err
+		}
+		if keys >= most {
+			return limitExceeded("An account cannot have more than %d KMS keys in a Region.", most)
+		}
+		off = keys - sum
+	}
+	return addToCountBlindly(tx, 1+off, keyPart(k))
+}
+
+// uncountKey is the opposite of countKey.
+func uncountKey(tx *fsm.Txn, k *state.Key) error { return addToCountBlindly(tx, -1, keyPart(k)) }
+
+func addToCountBlindly(tx *fsm.Txn, by int64, part []string) error {
+	count, _, err := state.KeyCounts.Peek(tx.View(), part...)
+	if err != nil {
+		return err
+	}
+	return putCount(tx, state.KeyCounts, count, by, part)
+}
+
+// keyPart is the part of the number that a key is counted in: by the last two of
+// its random digits.
+func keyPart(k *state.Key) []string { return []string{k.AccountID, k.Region, k.ID[len(k.ID)-2:]} }
+
+// countKeys counts the keys of an account in a Region, to most at the utmost.
+func countKeys(view fsm.View, account, region string, most int64) (n int64, err error) {
+	err = view.Scan(state.Keys.Key(account, region), "", func(fsm.Key, *fsm.Record) (bool, error) {
+		n++
+		return n < most, nil
+	})
+	return n, err
 }

@@ -92,6 +92,9 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.countKey(tx, k); err != nil {
+		return nil, err
+	}
 	material, err := s.firstMaterial(ctx, k, c.Time)
 	if err != nil {
 		return nil, err

@@ -187,5 +187,5 @@ func (s *Service) sealedBy(tx *fsm.Txn, c *call.Call, a access, named key, blob 
 	case d.Outcome != policy.Allow:
 		return key{}, refusal(d, r)
 	}
-	return used(c, found), nil
+	return charged(c, used(c, found))
 }

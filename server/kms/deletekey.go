@@ -26,6 +26,9 @@ func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) er
 	if err := sweepLater(tx, k, now); err != nil {
 		return err
 	}
+	if err := uncountKey(tx, k); err != nil {
+		return err
+	}
 	state.Keys.Delete(tx, k.AccountID, k.Region, k.ID)
 	if err := leaveRelated(tx, k, now); err != nil {
 		return err

@@ -46,6 +46,10 @@ type fixture struct {
 	account, region string
 	// caller is who makes them; nil is the account's administrator.
 	caller *call.Principal
+	// quota, where set, is asked for each group that a call is charged to.
+	quota func(group string) bool
+	// maxKeys is the quota of keys; 0 is the usual one. It counts from use on.
+	maxKeys int
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -85,6 +89,7 @@ func addAdministrator(tx *fsm.Txn, account string) error {
 func (f *fixture) use(partition kms.HSM) {
 	f.service = kms.New(kms.Config{
 		HSM: partition, Generation: func() hsm.Generation { return 1 }, Regions: []string{region, "us-east-1", "us-west-2"},
+		MaxKeys: f.maxKeys,
 	})
 	f.operations = map[string]call.Operation{}
 	for _, op := range f.service.Operations() {
@@ -175,7 +180,7 @@ func (f *fixture) newCall() *call.Call {
 	return &call.Call{
 		Service: "kms", RequestID: fmt.Sprintf("request-%d", f.calls.Load()), EventID: fmt.Sprintf("event-%d", f.calls.Load()),
 		Time: f.now, Region: f.region, SourceIP: "192.0.2.1", UserAgent: "test",
-		Principal: caller,
+		Principal: caller, Quota: f.quota,
 	}
 }
 

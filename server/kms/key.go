@@ -70,7 +70,7 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, a access, text string, accep
 	if found == nil {
 		return key{}, notFound("Key '%s' does not exist", ref.keyARN())
 	}
-	return used(c, found), nil
+	return charged(c, used(c, found))
 }
 
 // ownKey reads a key of the caller's account for an operation that is authorized

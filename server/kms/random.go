@@ -43,6 +43,9 @@ func (s *Service) generateRandom(ctx context.Context, tx *fsm.Txn, c *call.Call,
 	if err := refuseRecipient(req.Recipient); err != nil {
 		return nil, err
 	}
+	if err := c.Charge(symmetricGroup); err != nil {
+		return nil, err
+	}
 	plaintext := make([]byte, req.NumberOfBytes)
 	if err := s.cfg.HSM.Random(ctx, plaintext); err != nil {
 		return nil, fmt.Errorf("generating random bytes: %w", err)

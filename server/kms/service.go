@@ -36,6 +36,8 @@ type Config struct {
 	Generation func() hsm.Generation
 	// Regions are the names that the cluster answers for.
 	Regions []string
+	// MaxKeys is how many keys an account can have in a Region; 0 means 100,000.
+	MaxKeys int
 	// Logger may be nil.
 	Logger hclog.Logger
 }
@@ -59,7 +61,7 @@ func New(cfg Config) *Service {
 // once.
 func (s *Service) Operations() []call.Operation {
 	const reads, writes = true, false // CloudTrail counts the use of a key as reading
-	return []call.Operation{
+	return metered([]call.Operation{
 		call.Bind("CancelKeyDeletion", writes, keyRequestShape().Decode, s.cancelKeyDeletion),
 		call.Bind("CreateAlias", writes, aliasTargetShape().Decode, s.createAlias),
 		call.Bind("CreateGrant", writes, createGrantShape().Decode, s.createGrant),
@@ -104,7 +106,7 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("UpdateKeyDescription", writes, updateKeyDescriptionShape().Decode, s.updateKeyDescription),
 		call.Bind("UpdatePrimaryRegion", writes, updatePrimaryRegionShape().Decode, s.updatePrimaryRegion),
 		call.Bind("VerifyMac", reads, verifyMacShape().Decode, s.verifyMac),
-	}
+	})
 }
 
 // Transactor commits transactions; *cluster.Node is one.

@@ -245,6 +245,7 @@ var (
 	KeyTags      = fsm.Table[TagSet]{Name: "key-tags"}          // account id, region, key id
 	KeyPolicies  = fsm.Table[KeyPolicy]{Name: "key-policy"}     // account id, region, key id
 	KeyUsages    = fsm.Table[KeyUsage]{Name: "key-usage"}       // account id, region, key id
+	KeyCounts    = fsm.Table[Count]{Name: "key-count"}          // account id, region, part
 	Deletions    = fsm.Table[Deletion]{Name: "deletion"}        // DueTime, account id, region, key id
 	Expirations  = fsm.Table[Expiration]{Name: "expiration"}    // DueTime, account id, region, key id, material id
 	Rotations    = fsm.Table[Rotation]{Name: "rotation"}        // DueTime, account id, region, key id
