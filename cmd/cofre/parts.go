@@ -13,6 +13,7 @@ import (
 	"github.com/cofre-kms/cofre/server/admin"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/kms"
+	"github.com/cofre-kms/cofre/server/rate"
 	"github.com/cofre-kms/cofre/server/sts"
 )
 
@@ -42,11 +43,12 @@ func (d *daemon) makeServices(context.Context) (err error) {
 	d.identity = identity.New(identity.Config{HSM: d.node.HSM(), Now: d.clock.now})
 	d.kms = kms.New(kms.Config{
 		HSM: d.node.HSM(), Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
+		MaxKeys: d.cfg.Quotas.Keys,
 	})
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
 		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight, Dated: d.clock.now,
-		Services: d.services(),
+		Services: d.services(), Rates: rate.New(d.cfg.Quotas.RequestRates(), nil),
 	})
 	return err
 }

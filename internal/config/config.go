@@ -39,6 +39,7 @@ type Config struct {
 	Admin   Admin   `toml:"admin"`
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
+	Quotas  Quotas  `toml:"quotas"`
 }
 
 // API is the HTTPS port that clients use.
@@ -146,6 +147,7 @@ func defaults() *Config {
 		Cluster: Cluster{Listen: "127.0.0.1:7700", LogStore: LogStoreBoltDB},
 		HSM:     HSM{Kind: HSMSoft},
 		Log:     Log{Level: "info", Format: "text"},
+		Quotas:  Quotas{Requests: RequestsOff, Keys: 100_000}, // AWS's resource quota
 	}
 }
 

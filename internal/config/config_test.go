@@ -82,6 +82,33 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestRequestRates(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want map[string]float64 // 0: no quota
+	}{
+		{"", map[string]float64{"CreateKey": 0, "symmetric": 0}},
+		{`requests = "aws"`, map[string]float64{"CreateKey": 5, "symmetric": 5500, "GetParametersForImport": 0.25, "GenerateDataKeyPair_RSA_4096": 0.1}},
+		{`rates = ["CreateKey=0.5"]`, map[string]float64{"CreateKey": 0.5, "symmetric": 0}},
+		{"requests = \"aws\"\nrates = [\"CreateKey=0\", \"symmetric=1e4\"]", map[string]float64{"CreateKey": 0, "symmetric": 10000, "rsa": 500}},
+	} {
+		c, err := load(t, valid+"[quotas]\n"+test.text, map[string]string{"COFRE_HSM_PIN": "1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rates := c.Quotas.RequestRates()
+		for name, want := range test.want {
+			if got, there := rates[name]; got != want || there != (want != 0) {
+				t.Errorf("%s: %s has %v, want %v", test.text, name, got, want)
+			}
+		}
+	}
+	c, err := load(t, valid, map[string]string{"COFRE_HSM_PIN": "1", "COFRE_QUOTAS_RATES": "rsa=7,ecc=8", "COFRE_QUOTAS_KEYS": "9"})
+	if err != nil || c.Quotas.RequestRates()["ecc"] != 8 || len(c.Quotas.RequestRates()) != 2 || c.Quotas.Keys != 9 {
+		t.Errorf("from the environment: %+v, %v", c, err)
+	}
+}
+
 func TestPINFromFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pin")
 	if err := os.WriteFile(file, []byte("from the file\n"), 0o600); err != nil {
@@ -133,6 +160,10 @@ level = "loud"
 format = "xml"
 [metrics]
 listen = "127.0.0.1:0"
+[quotas]
+requests = "some"
+keys = 0
+rates = ["CreateKey=x", "Encrypt=5", "symmetric=-1", "rsa=NaN", "ecc=+Inf", "CreateGrant"]
 `, nil)
 	if err == nil {
 		t.Fatal("accepted")
@@ -143,7 +174,8 @@ listen = "127.0.0.1:0"
 		"api.cert_file and api.key_file", "api.listen:", "api.request_timeout: 1h0m0s", "api.max_in_flight: 0", "cluster.advertise:", "cluster.log_store:",
 		"hsm.uri: pin-value", "hsm.path:", "hsm.pin_file:", "hsm: no PIN",
 		`hsm.software_assisted: "ML_DSA_45" is no key spec`, `hsm.software_assisted: "SM2" is there twice`, `hsm.software_assisted: "all" stands alone`,
-		"log.level:", "log.format:", "metrics.listen:",
+		"log.level:", "log.format:", "metrics.listen:", "quotas.requests:", "quotas.keys: 0",
+		`quotas.rates: "CreateKey=x" is not`, `quotas.rates: "Encrypt=5" names no`, `"symmetric=-1"`, `"rsa=NaN"`, `"ecc=+Inf"`, `"CreateGrant" is not`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q", want)
@@ -257,7 +289,7 @@ func settings() []string {
 	})
 	for i, key := range keys {
 		key = strings.ToLower(strings.TrimPrefix(key, "COFRE_"))
-		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics"} {
+		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas"} {
 			if rest, ok := strings.CutPrefix(key, section+"_"); ok {
 				key = section + "." + rest
 			}

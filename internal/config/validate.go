@@ -33,6 +33,7 @@ func (c *Config) validate() error {
 		oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "text", "json"),
 		optionalAddress("metrics.listen", c.Metrics.Listen),
+		c.Quotas.validate(),
 	)
 }
 
