@@ -40,6 +40,32 @@ func TestKeyQuota(t *testing.T) {
 	})
 }
 
+// TestReplicasCount: in their own Region. And none comes where an earlier one's
+// grants still are.
+func TestReplicasCount(t *testing.T) {
+	f := newFixture(t)
+	f.maxKeys = 2
+	f.use(f.hsm)
+	first, _ := f.create(m{"MultiRegion": true})
+	second, _ := f.create(m{"MultiRegion": true})
+	f.do("ReplicateKey", m{"KeyId": first, "ReplicaRegion": "us-west-2"})
+	f.region = "us-west-2"
+	f.create(m{})
+	f.region = region
+	f.refuse("ReplicateKey", m{"KeyId": second, "ReplicaRegion": "us-west-2"},
+		"LimitExceededException: An account cannot have more than 2 KMS keys in a Region.")
+	left := func(n int64) {
+		f.write(func(tx *fsm.Txn) error {
+			return state.GrantCounts.Put(tx, &state.Count{N: n}, account, "us-east-1", second, "a")
+		})
+	}
+	left(1)
+	f.refuse("ReplicateKey", m{"KeyId": second, "ReplicaRegion": "us-east-1"}, "KMSInvalidStateException: "+
+		strings.Replace(keyARN(second), region, "us-east-1", 1)+" was deleted and its grants are being removed.")
+	left(0)
+	f.do("ReplicateKey", m{"KeyId": second, "ReplicaRegion": "us-east-1"})
+}
+
 // TestKeyQuotaMakesUpForWhatWasLost: the number of keys is not exact where
 // creations met. A wrong one is found before anybody is refused for it.
 func TestKeyQuotaMakesUpForWhatWasLost(t *testing.T) {

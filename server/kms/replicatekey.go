@@ -75,6 +75,9 @@ func (s *Service) replicateKey(_ context.Context, tx *fsm.Txn, c *call.Call, req
 	if err != nil {
 		return nil, err
 	}
+	if err := s.countKey(tx, k.in(req.ReplicaRegion)); err != nil {
+		return nil, err
+	}
 	replica, err := replicate(tx, k.Key, req, policy, c)
 	if err != nil {
 		return nil, err
