@@ -6,6 +6,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/state"
 )
@@ -19,6 +20,14 @@ import (
 
 // notPrimary refuses what only a multi-Region primary key has.
 func notPrimary(k key) error { return unsupported("%s is not a multi-Region primary key.", k.arn) }
+
+// elsewhere is a call as it would be in another Region: policies that ask for
+// aws:RequestedRegion decide there about the key that is there.
+func elsewhere(c *call.Call, region string) *call.Call {
+	there := *c
+	there.Region = region
+	return &there
+}
 
 // regions are those of all related keys, that of the primary key first.
 func regions(k *state.Key) []string { return append([]string{k.PrimaryRegion()}, k.Replicas...) }

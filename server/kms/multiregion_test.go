@@ -513,3 +513,42 @@ func TestReplicaInUseWritesNothing(t *testing.T) {
 		t.Error("a change of the primary key's description conflicts with the replica")
 	}
 }
+
+// TestPoliciesOfRegions: conditions ask for Regions, and a replica's own policy
+// decides about the replica.
+func TestPoliciesOfRegions(t *testing.T) {
+	denying := func(action, condition string) string {
+		return `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"},` +
+			`{"Effect":"Deny","Principal":"*","Action":"kms:` + action + `","Resource":"*","Condition":` + condition + `}]}`
+	}
+	f := newFixture(t)
+	refused := func(operation string, request m) {
+		t.Helper()
+		_, err := f.try(operation, encode(t, request))
+		if e := (*call.Error)(nil); !errors.As(err, &e) || e.Code != "AccessDeniedException" {
+			t.Errorf("%s %v: %v", operation, request, err)
+		}
+	}
+	id := f.mrk(m{"Policy": denying("ReplicateKey", `{"StringEquals":{"kms:ReplicaRegion":"us-west-2"}}`)})
+	refused("ReplicateKey", m{"KeyId": id, "ReplicaRegion": west})
+	f.do("ReplicateKey", m{"KeyId": id, "ReplicaRegion": east, "Policy": denying("UpdatePrimaryRegion", `{"StringEquals":{"kms:PrimaryRegion":"us-east-1"}}`)})
+	refused("UpdatePrimaryRegion", m{"KeyId": id, "PrimaryRegion": east})
+	f.in(east).do("PutKeyPolicy", m{"KeyId": id, "Policy": denying("UpdatePrimaryRegion", `{"StringEquals":{"aws:RequestedRegion":"us-east-1"}}`)})
+	f.in(region)
+	refused("UpdatePrimaryRegion", m{"KeyId": id, "PrimaryRegion": east})
+	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": denying("RotateKeyOnDemand", `{"StringEquals":{"kms:MultiRegionKeyType":"PRIMARY"}}`)})
+	refused("RotateKeyOnDemand", m{"KeyId": id})
+	f.do("PutKeyPolicy", m{"KeyId": id, "Policy": denying("EnableKeyRotation", `{"NumericGreaterThan":{"kms:RotationPeriodInDays":"200"}}`)})
+	refused("EnableKeyRotation", m{"KeyId": id, "RotationPeriodInDays": 365})
+	f.do("EnableKeyRotation", m{"KeyId": id, "RotationPeriodInDays": 100})
+
+	// To replicate is also to create a key, in the other Region.
+	other := f.mrk(m{})
+	f.identityPolicy(admin(account), `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"kms:CreateKey","Resource":"*",`+
+		`"Condition":{"StringEquals":{"aws:RequestedRegion":"us-west-2"}}}}`)
+	refused("ReplicateKey", m{"KeyId": other, "ReplicaRegion": west})
+	if e := f.event(); e.EventName != "ReplicateKey" || e.AWSRegion != region || e.ErrorCode != "AccessDenied" {
+		t.Errorf("records %+v", e)
+	}
+	f.do("ReplicateKey", m{"KeyId": other, "ReplicaRegion": east})
+}

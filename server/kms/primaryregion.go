@@ -68,7 +68,7 @@ func (s *Service) successor(tx *fsm.Txn, c *call.Call, a access, k key, region s
 	if err != nil {
 		return nil, err
 	}
-	if err := s.authorize(tx, c, a, ref, replica); err != nil {
+	if err := s.authorize(tx, elsewhere(c, region), a, ref, replica); err != nil {
 		return nil, err
 	}
 	return replica, s.states.check(c.Operation, key{Key: replica, arn: replica.ARN()})

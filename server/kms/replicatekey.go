@@ -71,7 +71,7 @@ func (s *Service) replicateKey(_ context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := s.replicable(k, req.ReplicaRegion); err != nil {
 		return nil, err
 	}
-	policy, err := s.mayCreate(tx, c, k.in(req.ReplicaRegion), req.Policy, req.BypassPolicyLockoutSafetyCheck, req.Tags)
+	policy, err := s.mayCreate(tx, elsewhere(c, req.ReplicaRegion), k.in(req.ReplicaRegion), req.Policy, req.BypassPolicyLockoutSafetyCheck, req.Tags)
 	if err != nil {
 		return nil, err
 	}

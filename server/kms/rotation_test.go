@@ -275,7 +275,7 @@ func TestRotateImportedMaterial(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := &state.KeyMaterial{ID: strings.Repeat("ab", 32), Wrapped: wrapped, Pending: true, ValidTo: start.Add(day).UnixMilli(), Description: "second"}
-	f.commit(func(tx *fsm.Txn) error {
+	f.write(func(tx *fsm.Txn) error {
 		if err := state.Keys.Touch(tx, account, region, id); err != nil {
 			return err
 		}
@@ -307,12 +307,4 @@ func TestRotateImportedMaterial(t *testing.T) {
 		t.Errorf("Encrypt uses %s", got.text("KeyMaterialId"))
 	}
 	f.refuse("RotateKeyOnDemand", m{"KeyId": id}, "KMSInvalidStateException: No available key material pending rotation for the key: "+keyARN(id)+".")
-}
-
-// commit changes the state as no operation does.
-func (f *fixture) commit(change func(tx *fsm.Txn) error) {
-	f.Helper()
-	if _, err := f.node.Transact(f.Context(), f.account, change); err != nil {
-		f.Fatal(err)
-	}
 }

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import secrets
+from datetime import datetime, timezone
 
 import boto3
 from botocore.config import Config
@@ -180,6 +181,43 @@ def attributes(key):
     assert json.loads(call("get_key_policy", KeyId=key, PolicyName="default")["Policy"]) == policy
 
 
+def rotation(key):
+    before = call("describe_key", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    sealed = call("encrypt", KeyId=key, Plaintext=b"old")["CiphertextBlob"]
+    call("enable_key_rotation", KeyId=key, RotationPeriodInDays=90)
+    status = call("get_key_rotation_status", KeyId=key)
+    assert status["KeyRotationEnabled"] and status["RotationPeriodInDays"] == 90, status
+    assert (status["NextRotationDate"] - datetime.now(timezone.utc)).days in (89, 90), status
+    for _ in range(2):
+        assert call("rotate_key_on_demand", KeyId=key)["KeyId"] == key
+    materials = all_pages("list_key_rotations", "Rotations", KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    assert [m["KeyMaterialState"] for m in materials] == ["NON_CURRENT", "NON_CURRENT", "CURRENT"], materials
+    assert [m.get("RotationType") for m in materials] == [None, "ON_DEMAND", "ON_DEMAND"], materials
+    assert materials[0]["KeyMaterialId"] == before, materials
+    for node in nodes:
+        opened = node.decrypt(CiphertextBlob=sealed)
+        assert opened["Plaintext"] == b"old" and opened["KeyMaterialId"] == before, opened
+    call("disable_key_rotation", KeyId=key)
+    assert not call("get_key_rotation_status", KeyId=key)["KeyRotationEnabled"]
+
+
+def regions():
+    endpoint = os.environ["COFRE_ENDPOINTS"].split(",")[1]
+    west = client(endpoint, region_name="us-west-2")
+    key = call("create_key", MultiRegion=True)["KeyMetadata"]["KeyId"]
+    assert key.startswith("mrk-"), key
+    sealed = call("encrypt", KeyId=key, Plaintext=b"east")["CiphertextBlob"]
+    replica = call("replicate_key", KeyId=key, ReplicaRegion="us-west-2")["ReplicaKeyMetadata"]
+    assert replica["KeyState"] == "Enabled", replica
+    assert west.decrypt(CiphertextBlob=sealed)["KeyId"] == replica["Arn"]
+    refused("AlreadyExistsException", "replicate_key", KeyId=key, ReplicaRegion="us-west-2")
+    call("update_primary_region", KeyId=key, PrimaryRegion="us-west-2")
+    described = west.describe_key(KeyId=key)["KeyMetadata"]["MultiRegionConfiguration"]
+    assert described["MultiRegionKeyType"] == "PRIMARY", described
+    scheduled = west.schedule_key_deletion(KeyId=key)
+    assert scheduled["KeyState"] == "PendingReplicaDeletion" and "DeletionDate" not in scheduled, scheduled
+
+
 def second_account():
     return client(
         os.environ["AWS_ENDPOINT_URL"],
@@ -231,4 +269,6 @@ data_keys(first)
 states(first)
 attributes(first)
 grants(first)
+rotation(second)
+regions()
 strangers(first)
