@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 	"github.com/cofre-kms/cofre/hsm/hsmtest"
 	"github.com/cofre-kms/cofre/hsm/pkcs11"
 )
@@ -68,6 +69,31 @@ func BenchmarkSign(b *testing.B) {
 	p := benchmarkToken(b)
 	key, digest := newKey(b, p, hsm.ECCNistP256), make([]byte, 32)
 	benchmark(b, func() error { _, err := p.Sign(b.Context(), key, hsm.ECDSASHA256, digest); return err })
+}
+
+// BenchmarkPrivate uses a key of each kind whose handle is cached.
+func BenchmarkPrivate(b *testing.B) {
+	p, ctx := benchmarkToken(b), b.Context()
+	b.Run("sign RSA_2048", func(b *testing.B) {
+		key, digest := newKey(b, p, hsm.RSA2048), make([]byte, 32)
+		benchmark(b, func() error { _, err := p.Sign(ctx, key, hsm.RSAPSSSHA256, digest); return err })
+	})
+	b.Run("open RSA_2048", func(b *testing.B) {
+		key := newKey(b, p, hsm.RSA2048)
+		ciphertext, err := algorithm.Encrypt(key.Public, hsm.RSA2048, hsm.RSAOAEPSHA256, make([]byte, 32))
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchmark(b, func() error { _, err := p.Open(ctx, key, hsm.RSAOAEPSHA256, ciphertext); return err })
+	})
+	b.Run("agree P-256", func(b *testing.B) {
+		key, peer := newKey(b, p, hsm.ECCNistP256), newKey(b, p, hsm.ECCNistP256)
+		benchmark(b, func() error { _, err := p.Agree(ctx, key, peer.Public); return err })
+	})
+	b.Run("HMAC_256", func(b *testing.B) {
+		key, message := newKey(b, p, hsm.HMAC256), make([]byte, 64)
+		benchmark(b, func() error { _, err := p.MAC(ctx, key, hsm.HMACSHA256, message); return err })
+	})
 }
 
 func BenchmarkGenerateKey(b *testing.B) {

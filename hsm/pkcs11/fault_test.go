@@ -236,7 +236,7 @@ func TestEveryFault(t *testing.T) {
 			calls := b.f.traced(func() { must(t, operate(t.Context(), b)) })
 			for loss := range losses {
 				for i, function := range calls {
-					skip := len(slices.DeleteFunc(slices.Clone(calls[:i]), func(f string) bool { return f != function }))
+					skip := nth(calls, i)
 					for _, effect := range []bool{true, false} {
 						b := newBench(t, key, other)
 						b.survive(t, operate, loss, failing{function: function, skip: skip, effect: effect})
@@ -246,6 +246,11 @@ func TestEveryFault(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nth answers how many calls of the same function come before one.
+func nth(calls []string, i int) int {
+	return len(slices.DeleteFunc(slices.Clone(calls[:i]), func(f string) bool { return f != calls[i] }))
 }
 
 // survive runs an operation with one failure.

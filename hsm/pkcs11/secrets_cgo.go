@@ -15,6 +15,7 @@ package pkcs11
 import "C"
 
 import (
+	"bytes"
 	"fmt"
 	"unsafe"
 
@@ -30,9 +31,12 @@ const (
 )
 
 func (m messages) Sign(s sessionHandle, mech mechanism, key objectHandle, data []byte) ([]byte, error) {
-	out := make([]byte, maxSignature)
-	n, err := m.use(false, s, mech, key, data, out)
-	return out[:n], err
+	var out [maxSignature]byte
+	n, err := m.use(false, s, mech, key, data, out[:])
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(out[:n]), nil
 }
 
 func (m messages) Decrypt(s sessionHandle, mech mechanism, key objectHandle, ciphertext []byte) ([]byte, error) {
