@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	p11 "github.com/miekg/pkcs11"
-	"golang.org/x/crypto/cryptobyte"
-	cryptobyteasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/algorithm"
@@ -84,29 +82,7 @@ func (s *session) reveal(key *hsm.WrappedKey) ([]byte, error) {
 		return nil, err
 	}
 	defer s.destroy(h)
-	raw, err := s.Value(s.handle, h)
-	if err != nil {
-		return nil, err
-	}
-	return trim(key.Spec, raw), nil
-}
-
-// trim takes off the zeros that SoftHSM 2.6.1 leaves behind what it unwraps
-// (RFC 5649 §3 pads to 8 bytes). Material of every spec knows its length.
-func trim(spec hsm.KeySpec, raw []byte) []byte {
-	n := algorithm.SecretSize(spec)
-	if n == 0 {
-		var der cryptobyte.String
-		in := cryptobyte.String(raw)
-		if !in.ReadASN1Element(&der, cryptobyteasn1.SEQUENCE) {
-			return raw // no PKCS#8: who parses it says so
-		}
-		n = len(der)
-	}
-	if len(raw) <= n || len(raw)-n > 7 || !bytes.Equal(raw[n:], make([]byte, len(raw)-n)) {
-		return raw
-	}
-	return raw[:n]
+	return s.Value(s.handle, h) // with SoftHSM's padding, which algorithm.Parse knows
 }
 
 // generateAssisted makes a key in memory. The operating system's randomness is

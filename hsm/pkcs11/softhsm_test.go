@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 	"github.com/cofre-kms/cofre/hsm/hsmtest"
 	"github.com/cofre-kms/cofre/hsm/pkcs11"
 	"github.com/cofre-kms/cofre/hsm/soft"
 )
 
-func openToken(t *testing.T, uri string, pin hsm.PIN) *pkcs11.Partition {
+func openToken(t *testing.T, uri string, pin hsm.PIN, assisted ...hsm.KeySpec) *pkcs11.Partition {
 	t.Helper()
-	p, err := pkcs11.Open(t.Context(), pkcs11.Config{URI: uri, PIN: pin, Sessions: 4, CacheKeys: 32})
+	p, err := pkcs11.Open(t.Context(), pkcs11.Config{URI: uri, PIN: pin, Sessions: 4, CacheKeys: 32, SoftwareAssisted: assisted})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestCross(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
-	hsmtest.Cross(t, openToken(t, uri, pin), p)
+	hsmtest.Cross(t, openToken(t, uri, pin, algorithm.Specs()...), p)
 }
 
 func TestModuleThatIsNone(t *testing.T) {

@@ -1,147 +1,49 @@
 package pkcs11
 
 import (
-	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	p11 "github.com/miekg/pkcs11"
 
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/hsm/algorithm"
+	"github.com/cofre-kms/cofre/hsm/hsmtest"
 )
 
-// use has a partition do with a key whatever its spec is for, and compares with
-// arithmetic on the public key.
-func use(t *testing.T, p hsm.Partition, key hsm.WrappedKey) {
-	t.Helper()
-	for _, alg := range algorithm.SigningAlgorithms(key.Spec) {
-		useSign(t, p, key, alg)
-	}
-	for _, alg := range algorithm.EncryptionAlgorithms(key.Spec) {
-		useOpen(t, p, key, alg)
-	}
-	if algorithm.Agrees(key.Spec) {
-		useAgree(t, p, key)
-	}
-	if algorithm.Encapsulates(key.Spec) {
-		useDecapsulate(t, p, key)
-	}
-	if key.Spec == hsm.SymmetricDefault {
-		sealed, err := p.Encrypt(t.Context(), key, []byte("text"), []byte("aad"))
-		must(t, err)
-		text, err := p.Decrypt(t.Context(), key, sealed, []byte("aad"))
-		if err != nil || string(text) != "text" {
-			t.Errorf("decrypted %q, %v", text, err)
-		}
-	}
-}
-
-func useSign(t *testing.T, p hsm.Partition, key hsm.WrappedKey, alg hsm.SigningAlgorithm) {
-	t.Helper()
-	ctx, digest := t.Context(), random(algorithm.DigestSize(alg))
-	signature, err := p.Sign(ctx, key, alg, digest)
-	if err != nil {
-		t.Errorf("%s: %v", alg, err)
-		return
-	}
-	if err := algorithm.Verify(key.Public, key.Spec, alg, digest, signature); err != nil {
-		t.Errorf("%s: %v", alg, err)
-	}
-	if len(digest) > 0 {
-		_, err = p.Sign(ctx, key, alg, digest[1:])
-		wants(t, string(alg)+" of a short digest", err, hsm.ErrUnsupported)
-	}
-}
-
-func useOpen(t *testing.T, p hsm.Partition, key hsm.WrappedKey, alg hsm.EncryptionAlgorithm) {
-	t.Helper()
-	ctx := t.Context()
-	for _, text := range [][]byte{{1}, random(algorithm.MaxPlaintext(key.Spec, alg))} {
-		ciphertext, err := algorithm.Encrypt(key.Public, key.Spec, alg, text)
-		must(t, err)
-		if got, err := p.Open(ctx, key, alg, ciphertext); err != nil || !bytes.Equal(got, text) {
-			t.Errorf("%s: opened %d bytes to %d, %v", alg, len(text), len(got), err)
-		}
-		for name, wrong := range map[string][]byte{
-			"changed": append(bytes.Clone(ciphertext[:len(ciphertext)-1]), ciphertext[len(ciphertext)-1]^1),
-			"short":   ciphertext[1:], "long": append(bytes.Clone(ciphertext), 0), "empty": {},
-			"too large": bytes.Repeat([]byte{0xFF}, len(ciphertext)), "zero": make([]byte, len(ciphertext)),
-		} {
-			_, err := p.Open(ctx, key, alg, wrong)
-			wants(t, string(alg)+", "+name, err, hsm.ErrInvalidCiphertext)
-		}
-	}
-}
-
-func useAgree(t *testing.T, p hsm.Partition, key hsm.WrappedKey) {
-	t.Helper()
-	raw, public, err := algorithm.Generate(key.Spec)
-	must(t, err)
-	peer, err := algorithm.Parse(key.Spec, raw)
-	must(t, err)
-	want, err := peer.Agree(key.Public)
-	must(t, err)
-	if got, err := p.Agree(t.Context(), key, public); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("agreed on %x, %v, want %x", got, err, want)
-	}
-	off := bytes.Clone(public)
-	off[len(off)-1] ^= 1
-	_, other, err := algorithm.Generate(hsm.ECCNistEdwards25519)
-	must(t, err)
-	for name, wrong := range map[string][]byte{"off the curve": off, "another kind": other, "empty": nil, "cut": public[:40]} {
-		_, err := p.Agree(t.Context(), key, wrong)
-		wants(t, "a peer's key "+name, err, hsm.ErrInvalidKey)
-	}
-}
-
-func useDecapsulate(t *testing.T, p hsm.Partition, key hsm.WrappedKey) {
-	t.Helper()
-	want, ciphertext, err := algorithm.Encapsulate(key.Public, key.Spec)
-	must(t, err)
-	if got, err := p.Decapsulate(t.Context(), key, ciphertext); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("decapsulated %x, %v, want %x", got, err, want)
-	}
-	_, err = p.Decapsulate(t.Context(), key, ciphertext[1:])
-	wants(t, "a short ciphertext", err, hsm.ErrInvalidCiphertext)
-}
-
-// TestFakeSpecs: what a token can do, its keys do; wrong input is no failure of
-// the token.
-func TestFakeSpecs(t *testing.T) {
-	for name, vague := range map[string]bool{"as SoftHSM": true, "precise": false} {
-		t.Run(name, func(t *testing.T) {
-			f := newFake(t, "one")
-			f.vague = vague
-			p := openFake(t, f.process(), fakeConfig("one"))
-			must(t, p.CreateDomain(t.Context(), 1))
-			if p.Info().Can(hsm.ECCNistEdwards25519) == vague || p.Info().Can(hsm.ECCSecgP256K1) {
-				t.Errorf("the token can make %v", p.Info().Specs)
-			}
-			useAll(t, p)
-		})
-	}
-}
-
-func useAll(t *testing.T, p *Partition) {
+// steady runs fn, in which clients are wrong and the token is not: it stays
+// connected, and healthy.
+func steady(t *testing.T, p *Partition, fn func()) {
 	t.Helper()
 	epoch := p.world.Load().epoch
-	for _, spec := range p.Info().Specs {
-		t.Run(string(spec), func(t *testing.T) {
-			key, err := p.GenerateKey(t.Context(), 1, spec)
-			must(t, err)
-			use(t, p, key)
-			must(t, p.Check(t.Context()))
-		})
-	}
-	for _, spec := range algorithm.Specs() {
-		if !slices.Contains(p.Info().Specs, spec) {
-			_, err := p.GenerateKey(t.Context(), 1, spec)
-			wants(t, string(spec), err, hsm.ErrUnsupported)
-		}
-	}
+	fn()
+	must(t, p.Check(t.Context()))
 	if now := p.world.Load().epoch; now != epoch {
 		t.Errorf("the token was connected anew %d times", now-epoch)
+	}
+}
+
+// openAssisted opens the fake's token with all that it lacks done in memory.
+func openAssisted(t *testing.T, f *fake) *Partition {
+	t.Helper()
+	cfg := fakeConfig("one")
+	cfg.SoftwareAssisted = algorithm.Specs()
+	p := openFake(t, f.process(), cfg)
+	must(t, p.CreateDomain(t.Context(), 1))
+	return p
+}
+
+// TestFakeSpecs: a token that wraps Ed25519 keys makes them, one that does not,
+// like SoftHSM, does not; the fake has no secp256k1.
+func TestFakeSpecs(t *testing.T) {
+	for _, vague := range []bool{true, false} {
+		f := newFake(t, "one")
+		f.vague = vague
+		info := openFake(t, f.process(), fakeConfig("one")).Info()
+		if info.Can(hsm.ECCNistEdwards25519) == vague || info.Can(hsm.ECCSecgP256K1) || !info.Can(hsm.ECCNistP521) {
+			t.Errorf("a token with vague errors %v can make %v", vague, info.Specs)
+		}
 	}
 }
 
@@ -160,10 +62,16 @@ func TestFakeAssisted(t *testing.T) {
 	if got := len(p.Info().Specs); got != len(algorithm.Specs()) {
 		t.Errorf("%d specs", got)
 	}
-	before := f.sessionObjects() - p.objects.Len() - p.waiting()
-	useAll(t, p)
-	if now := f.sessionObjects() - p.objects.Len() - p.waiting(); now != before {
-		t.Errorf("%d session objects are left behind", now-before)
+	steady(t, p, func() {
+		hsmtest.Specs(t, p, 1)
+		hsmtest.Imports(t, p, 1)
+	})
+	drained, _ := p.drain(time.Minute) // the last calls may still be sweeping
+	if n, known := f.sessionObjects(), p.objects.Len()+p.waiting(); n != known {
+		t.Errorf("%d session objects of which we know %d", n, known)
+	}
+	for _, sl := range drained {
+		p.idle <- sl
 	}
 }
 
