@@ -39,7 +39,7 @@ func draw(random io.Reader, spec hsm.KeySpec) (material, error) {
 			if err != nil {
 				return nil, err
 			}
-			return newNIST(spec, key)
+			return &nistKey{spec, key}, nil
 		})
 	case hsm.ECCSecgP256K1:
 		return drawScalar(random, 256, func(d []byte) (material, error) {
@@ -69,7 +69,7 @@ func draw(random io.Reader, spec hsm.KeySpec) (material, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newMLKEM(spec, seed)
+		return &mlkemKey{spec, seed}, nil
 	}
 	return nil, hsm.ErrUnsupported
 }

@@ -12,10 +12,13 @@ import (
 
 // seal encrypts under the key's current material. A symmetric ciphertext
 // authenticates its own header, then the encryption context (appendCanonical).
-func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, plaintext []byte, ec encryptionContext) ([]byte, error) {
+func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, alg string, plaintext []byte, ec encryptionContext) ([]byte, error) {
 	material, err := currentMaterial(tx, k)
 	if err != nil {
 		return nil, err
+	}
+	if alg != symmetricDefault {
+		return sealPublicly(k, material, alg, plaintext)
 	}
 	blob, err := newBlob(k)
 	if err != nil {

@@ -96,7 +96,7 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := s.cfg.HSM.Random(ctx, plaintext); err != nil {
 		return nil, partitionFault("generating a data key", err)
 	}
-	ciphertext, err := s.seal(ctx, tx, k, plaintext, ec)
+	ciphertext, err := s.seal(ctx, tx, k, symmetricDefault, plaintext, ec)
 	if err != nil {
 		return nil, err
 	}

@@ -43,22 +43,24 @@ func (s *Service) encrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *e
 	if err := ec.check(req.EncryptionAlgorithm); err != nil {
 		return nil, err
 	}
-	algorithm := orDefault(req.EncryptionAlgorithm)
-	wanted := access{action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: algorithm}
+	alg := orDefault(req.EncryptionAlgorithm)
+	wanted := access{action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: alg}
 	k, err := s.keyFor(tx, c, wanted, req.KeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
-	if err := suits(c, k, encryptDecrypt, algorithm); err != nil {
+	if err := sealable(c, k, alg, req.Plaintext); err != nil {
 		return nil, err
 	}
 	if req.DryRun {
 		return nil, wouldSucceed()
 	}
-	ciphertext, err := s.seal(ctx, tx, k, req.Plaintext, ec)
+	ciphertext, err := s.seal(ctx, tx, k, alg, req.Plaintext, ec)
 	if err != nil {
 		return nil, err
 	}
-	s.recordMaterial(c, k, k.MaterialID)
-	return &encryptResponse{CiphertextBlob: ciphertext, KeyID: k.arn, EncryptionAlgorithm: algorithm}, mark(tx, c, k)
+	if alg == symmetricDefault { // otherwise no material was used, only the public key
+		s.recordMaterial(c, k, k.MaterialID)
+	}
+	return &encryptResponse{CiphertextBlob: ciphertext, KeyID: k.arn, EncryptionAlgorithm: alg}, mark(tx, c, k)
 }

@@ -58,6 +58,7 @@ func TestGuards(t *testing.T) {
 		{"use of a key", "Encrypt", plaintext, "DisableKey", keyOnly, false},
 		{"use of a key", "GenerateDataKey", dataKey, "ScheduleKeyDeletion", keyOnly, false},
 		{"use of a key", "Decrypt", ciphertext, "DisableKey", keyOnly, false},
+		{"use of a key", "GenerateDataKeyPair", keyPair, "DisableKey", keyOnly, false},
 		{"source", "ReEncrypt", reencrypt, "DisableKey", keyOnly, false},
 		{"destination", "ReEncrypt", reencrypt, "DisableKey", otherOnly, false},
 		{"alias in use", "Encrypt", aliasUse, "UpdateAlias", aliasToOther, false},
@@ -105,6 +106,7 @@ func TestGuards(t *testing.T) {
 		{"creation and list", "CreateKey", nothing, "ListKeys", nothing, true},
 		{"another key's rotation", "Encrypt", plaintext, "RotateKeyOnDemand", otherOnly, true},
 		{"two rotations", "RotateKeyOnDemand", keyOnly, "RotateKeyOnDemand", otherOnly, true},
+		{"two key pairs", "GenerateDataKeyPair", keyPair, "GenerateDataKeyPair", keyPair, true},
 		{"last use of a busy key", "GetKeyLastUsage", keyOnly, "Encrypt", plaintext, true},
 		{"use and its reader", "Encrypt", plaintext, "GetKeyLastUsage", keyOnly, true},
 		{"enabled already", "Encrypt", plaintext, "EnableKey", keyOnly, true},
@@ -134,6 +136,7 @@ func newAliasOnly(*fixture, string, string) m    { return m{"KeyId": "alias/new"
 func plaintext(_ *fixture, id, _ string) m       { return m{"KeyId": id, "Plaintext": []byte("x")} }
 func aliasUse(*fixture, string, string) m        { return m{"KeyId": "alias/a", "Plaintext": []byte("x")} }
 func dataKey(_ *fixture, id, _ string) m         { return m{"KeyId": id, "KeySpec": "AES_256"} }
+func keyPair(_ *fixture, id, _ string) m         { return m{"KeyId": id, "KeyPairSpec": "ECC_NIST_P256"} }
 func description(_ *fixture, id, _ string) m     { return m{"KeyId": id, "Description": "x"} }
 func untagging(_ *fixture, id, _ string) m       { return m{"KeyId": id, "TagKeys": []string{"k"}} }
 func ciphertext(f *fixture, id, _ string) m      { return m{"CiphertextBlob": f.encrypt(id, "x", nil)} }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -261,6 +262,8 @@ func TestStates(t *testing.T) {
 		"EnableKeyRotation": schedule, "DisableKeyRotation": schedule, "GetKeyRotationStatus": always, "ListKeyRotations": always,
 		"RotateKeyOnDemand": {"", disabled, deletion, replicas, importing, "", creating, updating},
 		"GenerateDataKey":   use, "GenerateDataKeyWithoutPlaintext": use, "GetKeyLastUsage": always, "GetKeyPolicy": always,
+		"DeriveSharedSecret": use, "Encapsulate": use, "Decapsulate": use, "GenerateMac": use, "Sign": use, "Verify": use,
+		"VerifyMac": use, "GenerateDataKeyPair": use, "GenerateDataKeyPairWithoutPlaintext": use,
 		"GetPublicKey": use, "ListAliases": always,
 		"DeleteImportedKeyMaterial": always, "GetParametersForImport": settle, "ImportKeyMaterial": settle,
 		"ListKeyPolicies": always, "ListResourceTags": always, "PutKeyPolicy": always, "ReEncrypt": use, "ReplicateKey": relate,
@@ -301,14 +304,13 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 	f.do("CreateAlias", m{"AliasName": "alias/of-other", "TargetKeyId": other})
 	request = m{"KeyId": id}
 	switch operation {
-	case "GetPublicKey":
-		id, arn = f.create(m{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})
-		return m{"KeyId": id}, arn
 	case "ReplicateKey", "UpdatePrimaryRegion":
 		id = f.mrk(m{}, west)
 		return m{"KeyId": id, "ReplicaRegion": east, "PrimaryRegion": west}, keyARN(id)
 	case "GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial":
 		return f.prepareImport(operation)
+	case "DeriveSharedSecret", "Encapsulate", "Decapsulate", "GenerateMac", "GetPublicKey", "Sign", "Verify", "VerifyMac":
+		return f.prepareUse(operation)
 	case "CreateAlias":
 		return m{"AliasName": "alias/new", "TargetKeyId": id}, arn
 	case "CreateGrant":
@@ -330,6 +332,8 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 		request["Plaintext"] = []byte("x")
 	case "GenerateDataKey", "GenerateDataKeyWithoutPlaintext":
 		request["KeySpec"] = "AES_256"
+	case "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext":
+		request["KeyPairSpec"] = "ECC_NIST_P256"
 	case "PutKeyPolicy":
 		request["Policy"] = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`
 	case "TagResource":
@@ -342,4 +346,42 @@ func (f *fixture) prepare(operation string) (request m, arn string) {
 		return m{"NumberOfBytes": 1}, arn // what they do not know they ignore
 	}
 	return request, arn
+}
+
+// prepareUse is prepare for operations of keys that are not for encryption.
+func (f *fixture) prepareUse(operation string) (request m, arn string) {
+	request = m{}
+	create := m{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
+	switch operation {
+	case "DeriveSharedSecret":
+		create["KeyUsage"] = "KEY_AGREEMENT"
+		request["KeyAgreementAlgorithm"], request["PublicKey"] = "ECDH", peer(f, "ECC_NIST_P256")
+	case "Encapsulate", "Decapsulate":
+		create = m{"KeySpec": "ML_KEM_512", "KeyUsage": "ENCAPSULATE_DECAPSULATE"}
+		request["EncapsulationAlgorithm"], request["SharedSecretCiphertextBlob"] = "ML_KEM", make([]byte, 768)
+	case "GenerateMac", "VerifyMac":
+		create = m{"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}
+		request["MacAlgorithm"], request["Message"] = "HMAC_SHA_256", []byte("x")
+	case "Sign", "Verify":
+		request["SigningAlgorithm"], request["Message"] = "ECDSA_SHA_256", []byte("x")
+	}
+	id, arn := f.create(create)
+	request["KeyId"] = id
+	switch operation {
+	case "VerifyMac":
+		request["Mac"] = f.do("GenerateMac", request)["Mac"]
+	case "Verify":
+		request["Signature"] = f.do("Sign", request)["Signature"]
+	}
+	return request, arn
+}
+
+// peer answers the public key of somebody else.
+func peer(t testing.TB, spec hsm.KeySpec) []byte {
+	t.Helper()
+	_, public, err := algorithm.Generate(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
 }

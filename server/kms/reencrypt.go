@@ -93,26 +93,26 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err != nil {
 		return nil, err
 	}
-	algorithm := orDefault(req.DestinationEncryptionAlgorithm)
-	wanted := access{action: "ReEncryptTo", context: ec, tokens: req.GrantTokens, algorithm: algorithm, sameAs: from.keyID()}
+	alg := orDefault(req.DestinationEncryptionAlgorithm)
+	wanted := access{action: "ReEncryptTo", context: ec, tokens: req.GrantTokens, algorithm: alg, sameAs: from.keyID()}
 	to, err := s.keyFor(tx, c, wanted, req.DestinationKeyID, byAlias)
 	if err != nil {
 		return nil, err
 	}
-	if err := suits(c, to, encryptDecrypt, algorithm); err != nil {
+	if err := sealable(c, to, alg, from.plaintext); err != nil {
 		return nil, err
 	}
 	if req.DryRun {
 		return nil, wouldSucceed()
 	}
-	ciphertext, err := s.seal(ctx, tx, to, from.plaintext, ec)
+	ciphertext, err := s.seal(ctx, tx, to, alg, from.plaintext, ec)
 	if err != nil {
 		return nil, err
 	}
 	s.recordMaterials(c, from, to)
 	return &reEncryptResponse{
 		CiphertextBlob: ciphertext, SourceKeyID: from.arn, KeyID: to.arn,
-		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: algorithm,
+		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: alg,
 		SourceKeyMaterialID: from.materialID, DestinationKeyMaterialID: shownMaterial(to, to.MaterialID),
 	}, errors.Join(mark(tx, c, from.key), mark(tx, c, to))
 }
