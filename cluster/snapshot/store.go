@@ -108,6 +108,9 @@ func (s *Store) Create(version raft.SnapshotVersion, index, term uint64, configu
 			ConfigurationIndex: configurationIndex,
 		},
 	}
+	if plantedIndex {
+		sink.meta.Index++
+	}
 	sink.id = fmt.Sprintf("%020d-%020d%s", index, term, strings.TrimPrefix(s.fs.PathBase(sink.dir), "tmp"))
 	if err := s.fs.MkdirAll(sink.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("beginning a snapshot: %w", err)

@@ -173,7 +173,7 @@ func detach(tx *fsm.Txn, alias *state.Alias, k *state.Key) error {
 }
 
 func putAlias(tx *fsm.Txn, alias *state.Alias, k *state.Key) error {
-	if err := state.Aliases.Put(tx, alias, alias.AccountID, alias.Region, alias.Name); err != nil {
+	if err := state.Aliases.Put(tx, alias, alias.AccountID, alias.Region, alias.Name); err != nil || plantedTouch {
 		return err
 	}
 	return touch(tx, k)

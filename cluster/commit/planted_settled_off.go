@@ -1,0 +1,5 @@
+//go:build !planted_settled
+
+package commit
+
+const plantedSettled = false // see planted_settled.go

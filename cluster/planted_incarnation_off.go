@@ -1,0 +1,5 @@
+//go:build !planted_incarnation
+
+package cluster
+
+const plantedIncarnation = false // see planted_incarnation.go

@@ -1,0 +1,5 @@
+//go:build !planted_index
+
+package snapshot
+
+const plantedIndex = false // see planted_index.go

@@ -1,0 +1,6 @@
+//go:build planted_names
+
+package snapshot
+
+// plantedNames plants a bug for scripts/planted to find: the names of snapshots are not synced.
+const plantedNames = true

@@ -1,0 +1,5 @@
+//go:build !planted_names
+
+package snapshot
+
+const plantedNames = false // see planted_names.go

@@ -1,0 +1,5 @@
+//go:build !planted_deletion
+
+package kms
+
+const plantedDeletion = false // see planted_deletion.go

@@ -1,0 +1,5 @@
+//go:build !planted_rollback
+
+package record
+
+const plantedRollback = false // see planted_rollback.go
