@@ -94,8 +94,13 @@ func TestDiskFails(t *testing.T) {
 			broken := errors.New("input/output error")
 			ill.disk().fall(broken, nil)
 			stop := f.load("n")
-			if err := <-ill.node.Failed(); !errors.Is(err, broken) {
-				t.Errorf("failed with %v", err)
+			select {
+			case err := <-ill.node.Failed():
+				if !errors.Is(err, broken) {
+					t.Errorf("failed with %v", err)
+				}
+			case <-f.ctx().Done():
+				t.Fatal("the node goes on")
 			}
 			f.progress(20)
 			stop()

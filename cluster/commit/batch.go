@@ -74,7 +74,7 @@ func (q *Queue) encode(b *batch) error {
 func (q *Queue) settled() uint64 {
 	lowest := q.next
 	if plantedSettled {
-		return lowest - 1
+		return lowest - 2 // all before the one that is being formed
 	}
 	for sequence := range q.inflight {
 		lowest = min(lowest, sequence)

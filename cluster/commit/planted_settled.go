@@ -2,5 +2,5 @@
 
 package commit
 
-// plantedSettled plants a bug for scripts/planted to find: what a batch says is settled includes batches whose outcome is open.
+// plantedSettled plants a bug for scripts/planted to find: a batch settles all before it, those whose outcome is open too.
 const plantedSettled = true

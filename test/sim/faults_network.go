@@ -66,7 +66,8 @@ func drawHalves(r *rand.Rand, f *Fault) {
 
 func (w *World) halves(f *Fault) {
 	nodes := w.targets(f)
-	w.cut(between(nodes[:f.Count], nodes[f.Count:]), f.Hold)
+	at := min(f.Count, len(nodes))
+	w.cut(between(nodes[:at], nodes[at:]), f.Hold)
 }
 
 // bridge leaves one node that reaches both halves.

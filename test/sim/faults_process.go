@@ -22,7 +22,8 @@ func crash(parts int) func(*rand.Rand, *Fault) {
 
 func (w *World) crash(f *Fault) {
 	var down sync.WaitGroup
-	for i, n := range w.targets(f)[:f.Count] {
+	victims := w.targets(f)
+	for i, n := range victims[:min(f.Count, len(victims))] {
 		down.Go(func() {
 			if n.changing.TryLock() {
 				defer n.changing.Unlock()

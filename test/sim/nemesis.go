@@ -42,6 +42,9 @@ var nemeses = []nemesis{
 	{"replace", 2, 0, crash(1), (*World).replace},
 }
 
+// nemesisBegins is what the log says when a fault begins.
+const nemesisBegins = "NEMESIS"
+
 // find answers the nemesis of a name, nil where there is none.
 func find(name string) *nemesis {
 	i := slices.IndexFunc(nemeses, func(n nemesis) bool { return n.name == name })
@@ -76,7 +79,7 @@ func (w *World) torment(ctx context.Context, faults []Fault) {
 			break
 		}
 		running.Go(func() {
-			w.logger.Info("NEMESIS", "name", f.Nemesis, "fault", f)
+			w.logger.Info(nemesisBegins, "name", f.Nemesis, "fault", f)
 			w.injected(f.Nemesis)
 			find(f.Nemesis).run(w, f)
 			w.logger.Info("NEMESIS is over", "name", f.Nemesis)

@@ -23,6 +23,7 @@ type outcome struct {
 	dir      string // log, history and pictures
 	problems []problem
 	figures  figures
+	features []string // what the logs have shown
 }
 
 // simulate runs a schedule and checks what happened.
@@ -41,7 +42,9 @@ func simulate(t *testing.T, s Schedule) *outcome {
 	if err := s.Write(filepath.Join(o.dir, "schedule.json")); err != nil {
 		t.Fatal(err)
 	}
-	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(*levelFlag), Output: log})
+	seen := newCoverage()
+	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: hclog.LevelFromString(*levelFlag), Output: log})
+	logger.RegisterSink(seen)
 	o.figures.Runs = 1
 	synctest.Test(t, func(*testing.T) {
 		began := time.Now()
@@ -52,6 +55,7 @@ func simulate(t *testing.T, s Schedule) *outcome {
 			o.world.fail("close", "%v", err)
 		}
 	})
+	o.features = seen.features()
 	o.judge()
 	return o
 }

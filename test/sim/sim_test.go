@@ -25,6 +25,7 @@ var (
 	keepFlag     = flag.Bool("sim.keep", false, "keep the folders of good runs too")
 	scheduleFlag = flag.String("sim.schedule", "", "run the schedule of this file, and not those of seeds")
 	shrinkFlag   = flag.Bool("sim.shrink", false, "look for a shorter schedule that fails as the first one does")
+	guidedFlag   = flag.Bool("sim.guided", false, "let what a run has shown choose the next one's faults")
 	repeatsFlag  = flag.Int("sim.repeats", 3, "runs after which a schedule counts as one that does not fail")
 )
 
@@ -39,13 +40,18 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	var total figures
+	guide := newGuide()
 	for i := 0; more(i, began) && !(*untilFlag && t.Failed()); i++ {
 		s := schedule(t, i)
+		if *guidedFlag {
+			s = guide.next(s.Seed, *lengthFlag)
+		}
 		t.Run(fmt.Sprintf("seed=%d", s.Seed), func(t *testing.T) {
 			o := simulate(t, s)
 			o.report(t)
 			total.add(o.figures)
-			fmt.Printf("seed %d: %v real=%v\n", s.Seed, o.figures, time.Since(began).Round(time.Second))
+			fresh := guide.learn(s, o.features)
+			fmt.Printf("seed %d: %v new=%d real=%v\n", s.Seed, o.figures, fresh, time.Since(began).Round(time.Second))
 		})
 	}
 	fmt.Println("sim:", total)

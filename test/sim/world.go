@@ -54,6 +54,7 @@ const (
 	forNetwork
 	forDice
 	forSize
+	forGuide
 	forDisks   = 100
 	forClients = 200
 	forFaults  = 300
