@@ -60,6 +60,10 @@ func (s *Service) decide(tx *fsm.Txn, c *call.Call, a *access, ref reference, k 
 	}
 	keys := &conditions{call: c, caller: caller, view: tx.View(), access: a, key: k}
 	r := &policy.Request{Action: "kms:" + a.action, Resource: ref.keyARN(), Account: ref.account, Context: keys}
+	if ref.account != caller.Account && !acrossAccounts(a.action) {
+		r.Principal = &caller.Principal
+		return policy.Decision{By: policy.ByResource, Foreign: true}, r, nil
+	}
 	var failure error
 	d := caller.Decide(r, document, func() policy.Reach {
 		reach, err := grantReach(tx, ref, &c.Principal, a)
@@ -92,6 +96,20 @@ func (s *Service) authorizeBare(tx *fsm.Txn, c *call.Call, a access, resource st
 	keys := &conditions{call: c, caller: caller, view: tx.View(), access: &a, key: k}
 	r := &policy.Request{Action: "kms:" + a.action, Resource: resource, Account: c.Principal.AccountID, Context: keys}
 	return refusal(caller.Decide(r, nil, nil), r)
+}
+
+// acrossAccounts says whether an action can be taken on a key of another account,
+// whatever policies say ("Cross-account use" in "AWS KMS permissions" of the KMS
+// developer guide).
+func acrossAccounts(action string) bool {
+	switch action {
+	case "CreateGrant", "Decapsulate", "Decrypt", "DeriveSharedSecret", "DescribeKey", "Encapsulate", "Encrypt",
+		"GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
+		"GenerateMac", "GetKeyLastUsage", "GetKeyRotationStatus", "GetPublicKey", "ListGrants", "ListKeyRotations",
+		"ReEncryptFrom", "ReEncryptTo", "RetireGrant", "RevokeGrant", "Sign", "Verify", "VerifyMac":
+		return true
+	}
+	return false
 }
 
 // anyResource is the resource of actions that concern no key or alias.

@@ -76,6 +76,8 @@ func TestGuards(t *testing.T) {
 		{"both tag", "TagResource", tagging, "TagResource", tagging, false},
 		{"policy", "GetKeyPolicy", keyOnly, "PutKeyPolicy",
 			func(_ *fixture, id, _ string) m { return m{"KeyId": id, "Policy": policy} }, false},
+		{"use of a key", "Encrypt", plaintext, "PutKeyPolicy",
+			func(_ *fixture, id, _ string) m { return m{"KeyId": id, "Policy": policy} }, false},
 		{"metadata", "DescribeKey", keyOnly, "UpdateKeyDescription", description, false},
 		{"use of a key", "Encrypt", plaintext, "RotateKeyOnDemand", keyOnly, false},
 		{"both rotate", "RotateKeyOnDemand", keyOnly, "RotateKeyOnDemand", keyOnly, false},
