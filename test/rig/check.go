@@ -13,14 +13,7 @@ import (
 // in between.
 func (c *Cluster) Check(t testing.TB) {
 	t.Helper()
-	for _, n := range c.Nodes {
-		if !n.Running() {
-			if err := n.Start(); err != nil {
-				t.Fatalf("starting %s: %v", n.Name, err)
-			}
-		}
-	}
-	c.Await(t)
+	c.Revive(t)
 	state := c.checkReplicas(t)
 	l := c.checkLedgers(t, state)
 	c.checkJournal(t, l)

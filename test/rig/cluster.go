@@ -212,6 +212,19 @@ func (c *Cluster) Await(t testing.TB, nodes ...*Node) {
 	}
 }
 
+// Revive starts the nodes that do not run, and waits until all serve.
+func (c *Cluster) Revive(t testing.TB) {
+	t.Helper()
+	for _, n := range c.Nodes {
+		if !n.Running() {
+			if err := n.Start(); err != nil {
+				t.Fatalf("starting %s: %v", n.Name, err)
+			}
+		}
+	}
+	c.Await(t)
+}
+
 // Leader waits until all running nodes name the same leader, and answers it.
 func (c *Cluster) Leader(t testing.TB) *Node {
 	t.Helper()
