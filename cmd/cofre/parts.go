@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/internal/config"
 	"github.com/cofre-kms/cofre/server"
 	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/attestation"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/kms"
 	"github.com/cofre-kms/cofre/server/rate"
@@ -41,8 +44,12 @@ func (d *daemon) openNode(ctx context.Context) (err error) {
 
 func (d *daemon) makeServices(context.Context) (err error) {
 	d.identity = identity.New(identity.Config{HSM: d.node.HSM(), Now: d.clock.now})
+	roots, err := attestationRoots(d.cfg)
+	if err != nil {
+		return err
+	}
 	d.kms = kms.New(kms.Config{
-		HSM: d.node.HSM(), Generation: d.node.Generation, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
+		HSM: d.node.HSM(), Generation: d.node.Generation, Attestation: roots, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
 		MaxKeys: d.cfg.Quotas.Keys,
 	})
 	d.server, err = server.New(server.Config{
@@ -59,6 +66,23 @@ func (d *daemon) services() []server.Service {
 		{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()},
 		{Name: "sts", Protocol: server.Query(sts.Namespace), Operations: sts.New(sts.Config{Sessions: d.identity}).Operations()},
 	}
+}
+
+// attestationRoots answers the verifier of attestation documents, nil where no
+// roots are configured.
+func attestationRoots(cfg *config.Config) (*attestation.Verifier, error) {
+	if cfg.Attestation.Roots == "" {
+		return nil, nil
+	}
+	file, err := os.ReadFile(cfg.Attestation.Roots)
+	if err != nil {
+		return nil, fmt.Errorf("reading attestation.roots: %w", err)
+	}
+	verifier, err := attestation.NewVerifier(file)
+	if err != nil {
+		return nil, fmt.Errorf("attestation.roots %s: %w", cfg.Attestation.Roots, err)
+	}
+	return verifier, nil
 }
 
 func (d *daemon) openCertificate(context.Context) error {

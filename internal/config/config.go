@@ -40,6 +40,15 @@ type Config struct {
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
 	Quotas  Quotas  `toml:"quotas"`
+
+	Attestation Attestation `toml:"attestation"`
+}
+
+// Attestation says whose attestation documents are trusted.
+type Attestation struct {
+	// Roots is a PEM file of root certificates; where it is empty no document is
+	// trusted, and requests with one are refused.
+	Roots string `toml:"roots"`
 }
 
 // API is the HTTPS port that clients use.

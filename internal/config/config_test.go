@@ -164,6 +164,8 @@ listen = "127.0.0.1:0"
 requests = "some"
 keys = 0
 rates = ["CreateKey=x", "Encrypt=5", "symmetric=-1", "rsa=NaN", "ecc=+Inf", "CreateGrant"]
+[attestation]
+roots = "root.pem"
 `, nil)
 	if err == nil {
 		t.Fatal("accepted")
@@ -174,7 +176,7 @@ rates = ["CreateKey=x", "Encrypt=5", "symmetric=-1", "rsa=NaN", "ecc=+Inf", "Cre
 		"api.cert_file and api.key_file", "api.listen:", "api.request_timeout: 1h0m0s", "api.max_in_flight: 0", "cluster.advertise:", "cluster.log_store:",
 		"hsm.uri: pin-value", "hsm.path:", "hsm.pin_file:", "hsm: no PIN",
 		`hsm.software_assisted: "ML_DSA_45" is no key spec`, `hsm.software_assisted: "SM2" is there twice`, `hsm.software_assisted: "all" stands alone`,
-		"log.level:", "log.format:", "metrics.listen:", "quotas.requests:", "quotas.keys: 0",
+		"log.level:", "log.format:", "metrics.listen:", "quotas.requests:", "quotas.keys: 0", "attestation.roots:",
 		`quotas.rates: "CreateKey=x" is not`, `quotas.rates: "Encrypt=5" names no`, `"symmetric=-1"`, `"rsa=NaN"`, `"ecc=+Inf"`, `"CreateGrant" is not`,
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -289,7 +291,7 @@ func settings() []string {
 	})
 	for i, key := range keys {
 		key = strings.ToLower(strings.TrimPrefix(key, "COFRE_"))
-		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas"} {
+		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas", "attestation"} {
 			if rest, ok := strings.CutPrefix(key, section+"_"); ok {
 				key = section + "." + rest
 			}

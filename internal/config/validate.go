@@ -34,6 +34,7 @@ func (c *Config) validate() error {
 		oneOf("log.format", c.Log.Format, "text", "json"),
 		optionalAddress("metrics.listen", c.Metrics.Listen),
 		c.Quotas.validate(),
+		optionalPath("attestation.roots", c.Attestation.Roots),
 	)
 }
 
@@ -152,6 +153,13 @@ func absolute(key, path string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not an absolute path", key, path)
+}
+
+func optionalPath(key, path string) error {
+	if path == "" {
+		return nil
+	}
+	return absolute(key, path)
 }
 
 // maxSocketPath is what sun_path holds on Linux, without the final zero byte

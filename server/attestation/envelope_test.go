@@ -15,14 +15,15 @@ import (
 	"testing"
 
 	"github.com/cofre-kms/cofre/server/attestation"
+	"github.com/cofre-kms/cofre/server/attestation/attestationtest"
 )
 
 // TestSeal opens what is sealed, for lengths around the blocks of AES and the
 // steps of ASN.1 lengths.
 func TestSeal(t *testing.T) {
-	document := attestation.Document{Recipient: &enclave().PublicKey}
+	document := attestation.Document{Recipient: &attestationtest.Enclave().PublicKey}
 	for _, n := range []int{0, 1, 15, 16, 17, 32, 111, 112, 127, 128, 255, 256, 4096, 70000} {
-		plaintext := fill(n, 7)
+		plaintext := attestationtest.Fill(n, 7)
 		first, err := document.Seal(plaintext)
 		if err != nil {
 			t.Fatal(err)
@@ -45,12 +46,12 @@ func TestSealForOpenSSL(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("no openssl here")
 	}
-	document := attestation.Document{Recipient: &enclave().PublicKey}
+	document := attestation.Document{Recipient: &attestationtest.Enclave().PublicKey}
 	sealed, err := document.Seal([]byte("attack at dawn"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(enclave())
+	private, err := x509.MarshalPKCS8PrivateKey(attestationtest.Enclave())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func open(t *testing.T, b []byte) []byte {
 	if !bytes.Equal(r.b, make([]byte, 10)) || len(recipients.b)+len(info.b)+len(content.b) != 0 || len(name) != 20 {
 		t.Fatalf("the envelope ends with %x", r.b)
 	}
-	key, err := rsa.DecryptOAEP(sha256.New(), nil, enclave(), wrapped, nil)
+	key, err := rsa.DecryptOAEP(sha256.New(), nil, attestationtest.Enclave(), wrapped, nil)
 	if err != nil || len(key) != 32 {
 		t.Fatalf("a key of %d bytes, %v", len(key), err)
 	}
@@ -116,7 +117,7 @@ func decryptCBC(t *testing.T, key, iv, ciphertext []byte) []byte {
 	plaintext := make([]byte, len(ciphertext))
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plaintext, ciphertext)
 	padding := int(plaintext[len(plaintext)-1])
-	if padding < 1 || padding > aes.BlockSize || !bytes.Equal(plaintext[len(plaintext)-padding:], fill(padding, byte(padding))) {
+	if padding < 1 || padding > aes.BlockSize || !bytes.Equal(plaintext[len(plaintext)-padding:], attestationtest.Fill(padding, byte(padding))) {
 		t.Fatalf("padding of %d", padding)
 	}
 	return plaintext[:len(plaintext)-padding]

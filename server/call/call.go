@@ -36,6 +36,11 @@ type Call struct {
 	// Charged says that Charge has taken it from one.
 	Charged bool
 
+	// Attestation is what the enclave that the answer is for has proved; nil where
+	// the caller reads the answer. An operation sets it before it asks whether the
+	// caller is authorized.
+	Attestation *Attestation
+
 	// Record is what the operation says of itself to the audit record. It is
 	// cleared before every run of the operation.
 	Record Record
@@ -67,6 +72,14 @@ type Principal struct {
 	AccessKeyID string
 	// Session is nil for long-term credentials.
 	Session *Session
+}
+
+// Attestation is what a verified attestation document says to policies: the
+// values of kms:RecipientAttestation:… condition keys, in lower-case hex.
+type Attestation struct {
+	ImageSha384 string         // kms:RecipientAttestation:ImageSha384, the PCR0 of an enclave; "" where there is none
+	PCRs        map[int]string // kms:RecipientAttestation:PCR<n>
+	NitroTPM    map[int]string // kms:RecipientAttestation:NitroTPMPCR<n>
 }
 
 // Record is an operation's part of the audit record. The values are structs

@@ -54,6 +54,9 @@ func (q *conditions) kms(name string) []string {
 	if rest, ok := strings.CutPrefix(name, "encryptioncontext:"); ok {
 		return q.contextValues(rest)
 	}
+	if rest, ok := strings.CutPrefix(name, "recipientattestation:"); ok {
+		return attested(q.call.Attestation, rest)
+	}
 	switch name {
 	case "calleraccount":
 		return []string{q.caller.Account}

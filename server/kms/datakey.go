@@ -45,21 +45,19 @@ func dataKeyMembers[T any](of func(*T) *dataKeyRequest) []shape.Member[T] {
 }
 
 type dataKeyResponse struct {
-	CiphertextBlob []byte
-	Plaintext      []byte `json:",omitempty"`
-	KeyID          string `json:"KeyId"`
-	KeyMaterialID  string `json:"KeyMaterialId"`
+	CiphertextBlob         []byte
+	Plaintext              []byte `json:",omitempty"`
+	CiphertextForRecipient []byte `json:",omitempty"`
+	KeyID                  string `json:"KeyId"`
+	KeyMaterialID          string `json:"KeyMaterialId"`
 }
 
 func (s *Service) generateDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req *generateDataKeyRequest) (*dataKeyResponse, error) {
-	if err := refuseRecipient(req.Recipient); err != nil {
-		return nil, err
-	}
-	return s.newDataKey(ctx, tx, c, &req.dataKeyRequest)
+	return s.newDataKey(ctx, tx, c, &req.dataKeyRequest, req.Recipient)
 }
 
 func (s *Service) generateDataKeyWithoutPlaintext(ctx context.Context, tx *fsm.Txn, c *call.Call, req *dataKeyRequest) (*dataKeyResponse, error) {
-	resp, err := s.newDataKey(ctx, tx, c, req)
+	resp, err := s.newDataKey(ctx, tx, c, req, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +67,7 @@ func (s *Service) generateDataKeyWithoutPlaintext(ctx context.Context, tx *fsm.T
 }
 
 // newDataKey makes a data key of the partition's random bytes and encrypts it.
-func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req *dataKeyRequest) (*dataKeyResponse, error) {
+func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req *dataKeyRequest, r *recipient) (*dataKeyResponse, error) {
 	ec := encryptionContext(req.EncryptionContext)
 	c.Record.Parameters = &useParameters{
 		KeyID: req.KeyID, KeySpec: req.KeySpec, NumberOfBytes: req.NumberOfBytes, EncryptionContext: ec, DryRun: req.DryRun,
@@ -79,6 +77,10 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 		return nil, err
 	}
 	if err := ec.check(symmetricDefault); err != nil {
+		return nil, err
+	}
+	reader, err := s.recipient(c, r)
+	if err != nil {
 		return nil, err
 	}
 	wanted := access{action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: symmetricDefault}
@@ -101,7 +103,13 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 		return nil, err
 	}
 	s.recordMaterial(c, k, k.MaterialID)
-	return &dataKeyResponse{CiphertextBlob: ciphertext, Plaintext: plaintext, KeyID: k.arn, KeyMaterialID: k.MaterialID}, mark(tx, c, k)
+	sealed, err := reader.seal(&plaintext)
+	if err != nil {
+		return nil, err
+	}
+	return &dataKeyResponse{
+		CiphertextBlob: ciphertext, Plaintext: plaintext, CiphertextForRecipient: sealed, KeyID: k.arn, KeyMaterialID: k.MaterialID,
+	}, mark(tx, c, k)
 }
 
 // size is the length of the data key in bytes.

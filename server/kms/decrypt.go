@@ -39,10 +39,11 @@ func decryptShape() *shape.Struct[decryptRequest] {
 }
 
 type decryptResponse struct {
-	KeyID               string `json:"KeyId"`
-	Plaintext           []byte
-	EncryptionAlgorithm string
-	KeyMaterialID       string `json:"KeyMaterialId,omitempty"`
+	KeyID                  string `json:"KeyId"`
+	Plaintext              []byte `json:",omitempty"`
+	CiphertextForRecipient []byte `json:",omitempty"`
+	EncryptionAlgorithm    string
+	KeyMaterialID          string `json:"KeyMaterialId,omitempty"`
 }
 
 func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *decryptRequest) (*decryptResponse, error) {
@@ -50,7 +51,8 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 	c.Record.Parameters = &useParameters{
 		KeyID: req.KeyID, EncryptionAlgorithm: orDefault(req.EncryptionAlgorithm), EncryptionContext: ec, DryRun: req.DryRun,
 	}
-	if err := refuseRecipient(req.Recipient); err != nil {
+	reader, err := s.recipient(c, req.Recipient)
+	if err != nil {
 		return nil, err
 	}
 	from, err := s.reveal(ctx, tx, c, source{
@@ -65,8 +67,13 @@ func (s *Service) decrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *d
 		return nil, wouldSucceed()
 	}
 	s.recordMaterial(c, from.key, from.materialID)
+	sealed, err := reader.seal(&from.plaintext)
+	if err != nil {
+		return nil, err
+	}
 	return &decryptResponse{
-		KeyID: from.arn, Plaintext: from.plaintext, EncryptionAlgorithm: from.algorithm, KeyMaterialID: from.materialID,
+		KeyID: from.arn, Plaintext: from.plaintext, CiphertextForRecipient: sealed,
+		EncryptionAlgorithm: from.algorithm, KeyMaterialID: from.materialID,
 	}, mark(tx, c, from.key)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/ledger"
+	"github.com/cofre-kms/cofre/server/attestation"
 	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/kms"
@@ -50,6 +51,8 @@ type fixture struct {
 	quota func(group string) bool
 	// maxKeys is the quota of keys; 0 is the usual one. It counts from use on.
 	maxKeys int
+	// attestation is what use gives the service.
+	attestation *attestation.Verifier
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -88,7 +91,8 @@ func addAdministrator(tx *fsm.Txn, account string) error {
 // use makes the service anew on a partition.
 func (f *fixture) use(partition kms.HSM) {
 	f.service = kms.New(kms.Config{
-		HSM: partition, Generation: func() hsm.Generation { return 1 }, Regions: []string{region, "us-east-1", "us-west-2"},
+		HSM: partition, Generation: func() hsm.Generation { return 1 }, Attestation: f.attestation,
+		Regions: []string{region, "us-east-1", "us-west-2"},
 		MaxKeys: f.maxKeys,
 	})
 	f.operations = map[string]call.Operation{}

@@ -233,6 +233,9 @@ func TestRecordsEncodeThemselves(t *testing.T) {
 		}
 		compareEncodings(t, p.AppendJSON(nil), p)
 		data := materialData{KeyMaterialID: text.Draw(t, "id"), SoftwareAssisted: rapid.Bool().Draw(t, "assisted")}
+		if rapid.Bool().Draw(t, "recipient") {
+			data.Recipient = &recipientData{ModuleID: text.Draw(t, "module"), ImageDigest: text.Draw(t, "image")}
+		}
 		compareEncodings(t, data.AppendJSON(nil), data)
 	})
 }

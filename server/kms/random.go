@@ -25,7 +25,10 @@ func generateRandomShape() *shape.Struct[generateRandomRequest] {
 	)
 }
 
-type generateRandomResponse struct{ Plaintext []byte }
+type generateRandomResponse struct {
+	Plaintext              []byte `json:",omitempty"`
+	CiphertextForRecipient []byte `json:",omitempty"`
+}
 
 // generateRandom records neither parameters nor, though there is a list of them,
 // any resource.
@@ -34,14 +37,15 @@ func (s *Service) generateRandom(ctx context.Context, tx *fsm.Txn, c *call.Call,
 	if req.NumberOfBytes == 0 {
 		return nil, invalid("NumberOfBytes is required.")
 	}
+	reader, err := s.recipient(c, req.Recipient)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.authorizeOther(tx, c, to(c), anyResource); err != nil {
 		return nil, err
 	}
 	if req.CustomKeyStoreID != "" {
 		return nil, noKeyStore(req.CustomKeyStoreID)
-	}
-	if err := refuseRecipient(req.Recipient); err != nil {
-		return nil, err
 	}
 	if err := c.Charge(symmetricGroup); err != nil {
 		return nil, err
@@ -50,7 +54,11 @@ func (s *Service) generateRandom(ctx context.Context, tx *fsm.Txn, c *call.Call,
 	if err := s.cfg.HSM.Random(ctx, plaintext); err != nil {
 		return nil, fmt.Errorf("generating random bytes: %w", err)
 	}
-	return &generateRandomResponse{Plaintext: plaintext}, nil
+	sealed, err := reader.seal(&plaintext)
+	if err != nil {
+		return nil, err
+	}
+	return &generateRandomResponse{Plaintext: plaintext, CiphertextForRecipient: sealed}, nil
 }
 
 // noKeyStore refuses the id of a custom key store: there are none.

@@ -84,6 +84,8 @@ type materialData struct {
 	// SoftwareAssisted says that the partition only keeps the material, and that it
 	// was used in the node's memory. AWS has no such keys.
 	SoftwareAssisted bool `json:"softwareAssisted,omitempty"`
+	// Recipient is the enclave that the answer is for.
+	Recipient *recipientData `json:"recipient,omitempty"`
 }
 
 // AppendJSON appends what encoding/json would.
@@ -91,12 +93,23 @@ func (m *materialData) AppendJSON(b []byte) []byte {
 	o := object{b: append(b, '{')}
 	o.text("keyMaterialId", m.KeyMaterialID)
 	o.flag("softwareAssisted", m.SoftwareAssisted)
+	if m.Recipient != nil {
+		o.name("recipient")
+		of := object{b: append(o.b, '{')}
+		of.name("attestationDocumentModuleId")
+		of.b = record.AppendString(of.b, m.Recipient.ModuleID)
+		of.text("attestationDocumentEnclaveImageDigest", m.Recipient.ImageDigest)
+		o.b = append(of.b, '}')
+	}
 	return append(o.b, '}')
 }
 
 // recordMaterial records which material of a key was used, and where.
 func (s *Service) recordMaterial(c *call.Call, k key, id string) {
 	data := materialData{KeyMaterialID: shownMaterial(k, id), SoftwareAssisted: s.cfg.HSM.Info().Assists(k.Spec)}
+	if said, ok := c.Record.Additional.(*materialData); ok {
+		data.Recipient = said.Recipient
+	}
 	if data != (materialData{}) {
 		c.Record.Additional = &data
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/attestation"
 	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 )
@@ -34,6 +35,9 @@ type Config struct {
 	HSM HSM
 	// Generation answers the domain key generation for new keys.
 	Generation func() hsm.Generation
+	// Attestation verifies the documents of enclaves that answers are for. Where it
+	// is nil the Recipient parameter is refused.
+	Attestation *attestation.Verifier
 	// Regions are the names that the cluster answers for.
 	Regions []string
 	// MaxKeys is how many keys an account can have in a Region; 0 means 100,000.
