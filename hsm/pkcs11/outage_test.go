@@ -13,6 +13,7 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/hsm/algorithm"
 )
 
 // The tests of this file run in bubbles, where time passes when nobody has
@@ -368,6 +369,12 @@ func chaos(t *testing.T, f *fake, p *Partition, seed uint64) {
 	for i := range keys {
 		keys[i] = newSecretKey(t, p)
 	}
+	private := make([]hsm.WrappedKey, 6)
+	for i := range private {
+		var err error
+		private[i], err = p.GenerateKey(t.Context(), 1, hsm.ECCNistP256)
+		must(t, err)
+	}
 	p.pause = 0
 	var mu sync.Mutex
 	good, nonces := 0, make(map[string]bool)
@@ -389,6 +396,9 @@ func chaos(t *testing.T, f *fake, p *Partition, seed uint64) {
 					good++
 					mu.Unlock()
 					got, err = p.Decrypt(ctx, keys[n], sealed, nil)
+				}
+				if err == nil && i%8 == 0 {
+					err = signs(ctx, p, private[n%len(private)])
 				}
 				cancel()
 				switch {
@@ -412,10 +422,20 @@ func chaos(t *testing.T, f *fake, p *Partition, seed uint64) {
 	}
 }
 
+// signs fails where a key signs, and not as itself.
+func signs(ctx context.Context, p *Partition, key hsm.WrappedKey) error {
+	digest := random(32)
+	signature, err := p.Sign(ctx, key, hsm.ECDSASHA256, digest)
+	if err != nil {
+		return err
+	}
+	return algorithm.Verify(key.Public, key.Spec, hsm.ECDSASHA256, digest, signature)
+}
+
 // anyFault is a random failure; hung calls go on after some time.
 func anyFault(r *rand.Rand) failing {
 	functions := []string{
-		"C_Encrypt", "C_Decrypt", "C_UnwrapKey", "C_DeriveKey", "C_GenerateRandom",
+		"C_Encrypt", "C_Decrypt", "C_UnwrapKey", "C_DeriveKey", "C_GenerateRandom", "C_Sign",
 		"C_OpenSession", "C_FindObjects", "C_Login", "C_DestroyObject", "C_CloseSession",
 	}
 	x := failing{function: functions[r.IntN(len(functions))], effect: r.IntN(2) == 0, skip: r.IntN(3)}
