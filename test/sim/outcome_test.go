@@ -26,12 +26,16 @@ type outcome struct {
 	features []string // what the logs have shown
 }
 
-// simulate runs a schedule and checks what happened.
-func simulate(t *testing.T, s Schedule) *outcome {
+// simulate runs a schedule, with copies of the partition files of a folder, and
+// checks what happened.
+func simulate(t *testing.T, s Schedule, partitions string) *outcome {
 	t.Helper()
 	o := &outcome{schedule: s}
 	var err error
 	if o.dir, err = os.MkdirTemp("", fmt.Sprintf("cofre-sim-%d-", s.Seed)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(o.dir, os.DirFS(partitions)); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(o.dir, "log"))

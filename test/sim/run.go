@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -36,10 +37,11 @@ func (w *World) underFaults(s Schedule) {
 	ctx, cancel := context.WithTimeout(w.ended, time.Duration(s.Length))
 	defer cancel()
 	var running sync.WaitGroup
+	busy := w.rng.IntN(3) == 0
 	for i := range 2 + w.rng.IntN(5) {
 		c := &workload.Client{
 			Number: i, API: w.api, Recorder: w.recorder, Objects: w.objects,
-			Rand: numbers(s.Seed, forClients+uint64(i)), Think: thinkTime(w.rng.IntN(3)),
+			Rand: numbers(s.Seed, forClients+uint64(i)), Think: thinkTime(w.rng, busy),
 		}
 		running.Go(func() { c.Run(ctx) })
 	}
@@ -47,9 +49,15 @@ func (w *World) underFaults(s Schedule) {
 	running.Wait()
 }
 
-// thinkTime makes some clusters busy and some idle.
-func thinkTime(level int) time.Duration {
-	return [...]time.Duration{200 * time.Millisecond, 2 * time.Second, 15 * time.Second}[level]
+// thinkTime makes some clusters busy and lets the others rest most of the time: an
+// operation takes as much of the processor as half a second of a cluster that
+// rests.
+func thinkTime(r *rand.Rand, busy bool) time.Duration {
+	levels := []time.Duration{15 * time.Second, 2 * time.Second, 200 * time.Millisecond}
+	if !busy {
+		levels = levels[:2]
+	}
+	return levels[r.IntN(len(levels))]
 }
 
 // heal waits until the cluster is well, all faults being over, and looks at

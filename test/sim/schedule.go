@@ -114,10 +114,12 @@ func draw(r *rand.Rand, size int, weigh func(*nemesis) float64) Fault {
 
 func nodeName(i int) string { return fmt.Sprintf("node-%d", i+1) }
 
+const maxClusterSize = 5
+
 // clusterSize is how many nodes a seed's cluster has.
 func clusterSize(seed uint64) int {
 	if numbers(seed, forSize).IntN(4) == 0 {
-		return 5
+		return maxClusterSize
 	}
 	return 3
 }

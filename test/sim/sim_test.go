@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -34,9 +35,10 @@ const checkLimit = 30 * time.Second
 
 func TestSimulation(t *testing.T) {
 	warmUp(t)
+	partitions := makePartitions(t)
 	began := time.Now()
 	if *shrinkFlag {
-		shrinkFailure(t, began)
+		shrinkFailure(t, began, partitions)
 		return
 	}
 	var total figures
@@ -47,7 +49,7 @@ func TestSimulation(t *testing.T) {
 			s = guide.next(s.Seed, *lengthFlag)
 		}
 		t.Run(fmt.Sprintf("seed=%d", s.Seed), func(t *testing.T) {
-			o := simulate(t, s)
+			o := simulate(t, s, partitions)
 			o.report(t)
 			total.add(o.figures)
 			fresh := guide.learn(s, o.features)
@@ -83,11 +85,11 @@ func schedule(t *testing.T, run int) Schedule {
 
 // shrinkFailure looks for a short schedule that breaks the promise that the first
 // one breaks, and leaves it in a folder.
-func shrinkFailure(t *testing.T, began time.Time) {
+func shrinkFailure(t *testing.T, began time.Time, partitions string) {
 	var check string
 	fails := func(s Schedule) bool {
 		for range *repeatsFlag {
-			o := simulate(t, s)
+			o := simulate(t, s, partitions)
 			at := slices.IndexFunc(o.problems, func(p problem) bool { return check == "" || p.Check == check })
 			if err := os.RemoveAll(o.dir); err != nil {
 				t.Error(err)
@@ -135,4 +137,25 @@ func warmUp(t *testing.T) {
 	if len(w.problems) > 0 {
 		t.Fatalf("without faults: %v", w.problems)
 	}
+}
+
+// makePartitions makes a folder with the partition files that the nodes of all
+// runs begin with. Each holds a transport key: an RSA key takes as long as
+// minutes of cluster time.
+func makePartitions(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	w := newWorld(dir, 1, hclog.NewNullLogger())
+	for i := range maxClusterSize {
+		n := &Node{name: nodeName(i), world: w}
+		p, err := n.openPartition(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.TransportKey(t.Context())
+		if err := errors.Join(err, p.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
