@@ -64,10 +64,15 @@ func (w *World) start(n *Node) {
 	}
 }
 
-// sample keeps the tree that a node shows.
+// sample keeps the tree that a node shows, once where several show the same.
 func (w *World) sample(name string, p *process) {
 	status := p.store().Status()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.heads = append(w.heads, history.Head{Node: name, Size: status.LedgerSize, Root: status.LedgerRoot})
+	tree := history.Head{Size: status.LedgerSize, Root: status.LedgerRoot}
+	if !w.shown[tree] {
+		w.shown[tree] = true
+		tree.Node = name
+		w.heads = append(w.heads, tree)
+	}
 }

@@ -34,6 +34,7 @@ type World struct {
 	dice     *rand.Rand
 	faults   map[string]int
 	heads    []history.Head
+	shown    map[history.Head]bool // the same without nodes
 	problems []history.Problem
 
 	ledger *history.Ledger // set by compare, when all else has ended
@@ -70,6 +71,7 @@ func newWorld(dir string, seed uint64, logger hclog.Logger) *World {
 		recorder: history.NewRecorder(),
 		objects:  workload.NewObjects(),
 		faults:   make(map[string]int),
+		shown:    make(map[history.Head]bool),
 	}
 	w.ended, w.end = context.WithCancel(context.Background())
 	timing, limits := w.timing(), w.limits()
