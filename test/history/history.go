@@ -54,6 +54,7 @@ type Op struct {
 	RequestID string  `json:"requestId,omitempty"`
 	State     string  `json:"state,omitempty"`    // KeyState that DescribeKey saw
 	Resolved  string  `json:"resolved,omitempty"` // key id that an alias led to
+	Material  string  `json:"material,omitempty"` // id of the key's material that DescribeKey saw
 }
 
 // String is the operation on one line.

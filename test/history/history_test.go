@@ -40,6 +40,10 @@ func TestJudgement(t *testing.T) {
 	create := func() *Op {
 		return with(answered(1, "CreateAlias", "alias/a", 10, 20), func(op *Op) { op.Target = "k" })
 	}
+	rotate := func() *Op { return answered(3, "RotateKeyOnDemand", "k", 50, 60) }
+	look := func(id, start int64, material string) *Op {
+		return with(answered(id, "DescribeKey", "k", start, start+5), func(op *Op) { op.State, op.Material = enabled, material })
+	}
 	refused := func(code string) func(*Op) { return func(op *Op) { op.Code = code } }
 	for _, test := range []struct {
 		name   string
@@ -58,6 +62,13 @@ func TestJudgement(t *testing.T) {
 		{"an answer without record", []*Op{disable(), encrypt()}, []int{0}, "no record of"},
 		{"a record twice", []*Op{disable()}, []int{0, 0}, "of one operation"},
 		{"a record of what did not happen", []*Op{with(disable(), func(op *Op) { op.Outcome = Nothing })}, []int{0}, "nothing happened"},
+		{"a key has its material", []*Op{look(1, 10, "m"), look(2, 20, "m")}, []int{0, 1}, ""},
+		{"a key has another", []*Op{look(1, 10, "m"), look(2, 20, "n")}, []int{0, 1}, "material k"},
+		{"it is rotated", []*Op{look(1, 10, "m"), rotate(), look(4, 70, "n"), look(5, 80, "n")}, []int{0, 1, 2, 3}, ""},
+		{"a rotation is forgotten", []*Op{look(1, 10, "m"), rotate(), look(4, 70, "m")}, []int{0, 1, 2}, "material k"},
+		{"a rotation is refused", []*Op{disable(), with(rotate(), refused("DisabledException"))}, []int{0, 1}, ""},
+		{"it has no effect", []*Op{look(1, 5, "m"), with(rotate(), refused("LimitExceededException")), look(4, 70, "m")}, []int{0, 1, 2}, ""},
+		{"a lost rotation leaves it open", []*Op{look(1, 5, "m"), lost(rotate()), look(4, 70, "n")}, []int{0, 1, 2}, ""},
 		{"an alias is found", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), func(op *Op) { op.Resolved = "k" })}, []int{0, 1}, ""},
 		{"an alias leads elsewhere", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), func(op *Op) { op.Resolved = "x" })}, []int{0, 1}, "does not fit"},
 		{"an alias is lost", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), refused("NotFoundException"))}, []int{0, 1}, "does not fit"},

@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Model is what one kind of object promises, as a machine with a state that is a
@@ -22,6 +23,7 @@ type Model struct {
 // Models are the objects that histories are checked for.
 var Models = []Model{
 	{Name: "key", Of: ofKey, Initial: enabled, Step: stepKey},
+	{Name: "material", Of: ofMaterial, Initial: "", Step: stepMaterial},
 	{Name: "alias", Of: ofAlias, Initial: "", Step: stepAlias},
 }
 
@@ -31,7 +33,7 @@ const (
 	disabled = "Disabled"
 )
 
-var keyOps = []string{"EnableKey", "DisableKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKeyWithoutPlaintext"}
+var keyOps = []string{"EnableKey", "DisableKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKeyWithoutPlaintext", "RotateKeyOnDemand"}
 
 func ofKey(op *Op) string {
 	if slices.Contains(keyOps, op.Name) {
@@ -57,7 +59,33 @@ func stepKey(state string, op *Op) (bool, string) {
 	case op.Code == "":
 		return state == enabled, state
 	}
-	return op.Code == "DisabledException" && state == disabled, state
+	tooOften := op.Name == "RotateKeyOnDemand" && op.Code == "LimitExceededException"
+	return op.Code == "DisabledException" && state == disabled || tooOften && state == enabled, state
+}
+
+func ofMaterial(op *Op) string {
+	if op.Name == "RotateKeyOnDemand" || op.Name == "DescribeKey" {
+		return op.Key
+	}
+	return ""
+}
+
+// other begins the state of a key whose material is any but the one that follows.
+const other = "not "
+
+// stepMaterial: a key has one material until it is rotated, then one that it did
+// not have. The state is "" where nothing is known of it.
+func stepMaterial(state string, op *Op) (bool, string) {
+	before, rotated := strings.CutPrefix(state, other)
+	switch {
+	case op.Name == "RotateKeyOnDemand" && op.Outcome != Answered:
+		return true, "" // it may have been refused
+	case op.Name == "RotateKeyOnDemand" && op.Code == "" && state != "":
+		return true, other + before
+	case op.Name == "DescribeKey" && op.Outcome == Answered && op.Code == "":
+		return state == "" || (op.Material == before) != rotated, op.Material
+	}
+	return true, state
 }
 
 func ofAlias(op *Op) string { return op.Alias }

@@ -16,6 +16,7 @@ var actions = []struct {
 	{2, (*Client).createKey},
 	{6, toggle("EnableKey")},
 	{4, toggle("DisableKey")},
+	{2, toggle("RotateKeyOnDemand")},
 	{8, (*Client).describe},
 	{12, (*Client).encrypt},
 	{8, (*Client).decrypt},
@@ -30,6 +31,7 @@ type metadata struct {
 	KeyMetadata struct {
 		KeyID    string `json:"KeyId"`
 		KeyState string
+		Material string `json:"CurrentKeyMaterialId"`
 	}
 }
 
@@ -65,7 +67,7 @@ func (c *Client) describe(ctx context.Context) {
 func (c *Client) Describe(ctx context.Context, node, id string) *history.Op {
 	op, seen := &history.Op{Name: "DescribeKey", Key: id, Node: node}, new(metadata)
 	c.do(ctx, op, m{"KeyId": id}, seen)
-	op.State = seen.KeyMetadata.KeyState
+	op.State, op.Material = seen.KeyMetadata.KeyState, seen.KeyMetadata.Material
 	return op
 }
 
