@@ -16,12 +16,12 @@ type Authorizer struct {
 	sessions    *cache[string, *policy.Document] // session policies by their text
 }
 
-// What the caches hold: identities of some kilobytes, and key policies of up to
-// 32 KiB each.
+// What the caches hold, in bytes of the documents' texts; compiled, they take some
+// times as much.
 const (
-	cachedIdentities  = 4096
-	cachedKeyPolicies = 16384
-	cachedSessions    = 4096
+	cachedIdentities  = 16 << 20
+	cachedKeyPolicies = 16 << 20
+	cachedSessions    = 4 << 20
 )
 
 // New makes an Authorizer.
@@ -92,7 +92,7 @@ func (a *Authorizer) identity(tx *fsm.Txn, account, id string) (*identity, error
 	}
 	found, err := readIdentity(tx.View(), name)
 	if err == nil && name.revision != 0 { // 0: there is no directory, or this transaction is changing it
-		a.identities.put(name, found)
+		a.identities.put(name, found, found.size)
 	}
 	return found, err
 }
@@ -104,7 +104,7 @@ func (a *Authorizer) session(text string) (*policy.Document, error) {
 	}
 	d, err := policy.Parse(policy.SessionPolicy, text)
 	if err == nil {
-		a.sessions.put(text, d)
+		a.sessions.put(text, d, len(text))
 	}
 	return d, err
 }

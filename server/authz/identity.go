@@ -15,6 +15,7 @@ type identity struct {
 	policies []*policy.Document
 	boundary *policy.Document // nil where there is none
 	tags     []state.Tag
+	size     int // of the policies' texts, in bytes
 }
 
 // identityName is a user or role of an account whose directory is at a revision.
@@ -71,6 +72,7 @@ func (r *reader) add(name, text string) error {
 		return fmt.Errorf("policy %s: %w", name, err)
 	}
 	r.found.policies = append(r.found.policies, d)
+	r.found.size += len(text)
 	return nil
 }
 

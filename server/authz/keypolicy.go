@@ -42,7 +42,7 @@ func (a *Authorizer) KeyPolicy(view fsm.View, account string, k *state.Key) (*po
 		return nil, fmt.Errorf("reading the policy of key %s: %w", name.id, err)
 	}
 	d = d.Bind(stored.IDs)
-	a.keyPolicies.put(name, d)
+	a.keyPolicies.put(name, d, len(stored.Text))
 	return d, nil
 }
 

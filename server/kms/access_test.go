@@ -317,3 +317,32 @@ func TestKeyPolicyIsObeyedEverywhere(t *testing.T) {
 		})
 	}
 }
+
+// TestUsersOfPoliciesPayForNoGrants: whom a policy allows costs a few reads, none
+// of them of grants, however many the key has.
+func TestUsersOfPoliciesPayForNoGrants(t *testing.T) {
+	f := newFixture(t)
+	ann, user := f.user(foreign, "ann"), f.user(account, "user")
+	f.identityPolicy(user, only("Encrypt"))
+	id, arn := f.create(m{})
+	encrypt := m{"KeyId": arn, "Plaintext": []byte("x")}
+	measure := func() (reads int) {
+		f.as(user, func() {
+			f.cost("Encrypt", encrypt) // which fills the caches
+			reads = f.cost("Encrypt", encrypt)
+		})
+		return reads
+	}
+	before := measure()
+	for range 20 {
+		f.grant(id, ann, nil, "Encrypt")
+		f.grant(id, user, nil, "Encrypt")
+	}
+	if after := measure(); after != before || before > 5 { // directory, key, its policy, its material
+		t.Errorf("it reads %d records without grants and %d with them", before, after)
+	}
+	f.identityPolicy(user, only("Decrypt")) // now the grants are what allows
+	if got := measure(); got <= before {
+		t.Errorf("by a grant it reads %d records, %d without", got, before)
+	}
+}
