@@ -82,7 +82,7 @@ func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	}
 	wanted := access{
 		action: c.Operation, context: ec, tokens: req.GrantTokens, algorithm: symmetricDefault,
-		more: conditionValues{"datakeypairspec": {req.KeyPairSpec}},
+		more: conditionValues{"kms:datakeypairspec": {req.KeyPairSpec}},
 	}
 	k, err := s.keyFor(tx, c, wanted, req.KeyID, byAlias)
 	if err != nil {

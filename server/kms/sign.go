@@ -99,7 +99,7 @@ func (s *Service) signed(tx *fsm.Txn, c *call.Call, req *signRequest) (k key, ma
 	}
 	wanted := access{
 		action: c.Operation, tokens: req.GrantTokens, algorithm: req.SigningAlgorithm,
-		more: conditionValues{"messagetype": {req.messageType()}},
+		more: conditionValues{"kms:messagetype": {req.messageType()}},
 	}
 	if k, err = s.keyFor(tx, c, wanted, req.KeyID, byAlias); err != nil {
 		return k, nil, nil, err
