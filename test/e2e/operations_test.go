@@ -27,6 +27,7 @@ func TestOperations(t *testing.T) {
 			{"aliases", (*scenario).aliases},
 			{"cryptography", (*scenario).cryptography},
 			{"data keys", (*scenario).dataKeys},
+			{"other keys", (*scenario).otherKeys},
 			{"random", (*scenario).random},
 			{"states", (*scenario).states},
 			{"description and tags", (*scenario).describeAndTag},
@@ -118,6 +119,52 @@ func (s *scenario) dataKeys() {
 	if len(opened.Plaintext) != 64 {
 		s.t.Errorf("a data key of %d bytes, want 64", len(opened.Plaintext))
 	}
+}
+
+// otherKeys uses keys that sign, authenticate and agree, each on every node.
+func (s *scenario) otherKeys() {
+	message := s.secrets.Plaintext(100)
+	signer := s.createOther(types.KeySpecEccNistP256, types.KeyUsageTypeSignVerify)
+	signed := call(s, (*kms.Client).Sign, &kms.SignInput{KeyId: &signer, Message: message, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256})
+	hmac := s.createOther(types.KeySpecHmac256, types.KeyUsageTypeGenerateVerifyMac)
+	mac := call(s, (*kms.Client).GenerateMac, &kms.GenerateMacInput{KeyId: &hmac, Message: message, MacAlgorithm: types.MacAlgorithmSpecHmacSha256})
+	for range s.clients {
+		call(s, (*kms.Client).Verify, &kms.VerifyInput{KeyId: &signer, Message: message, Signature: signed.Signature,
+			SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256})
+		call(s, (*kms.Client).VerifyMac, &kms.VerifyMacInput{KeyId: &hmac, Message: message, Mac: mac.Mac, MacAlgorithm: types.MacAlgorithmSpecHmacSha256})
+	}
+	fails(s, "KMSInvalidSignatureException", (*kms.Client).Verify, &kms.VerifyInput{KeyId: &signer, Message: s.secrets.Plaintext(50),
+		Signature: signed.Signature, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256})
+	one := s.createOther(types.KeySpecEccNistP256, types.KeyUsageTypeKeyAgreement)
+	two := s.createOther(types.KeySpecEccNistP256, types.KeyUsageTypeKeyAgreement)
+	if !bytes.Equal(s.agree(one, two), s.agree(two, one)) {
+		s.t.Error("the two sides of a key agreement have different secrets")
+	}
+	pair := call(s, (*kms.Client).GenerateDataKeyPair, &kms.GenerateDataKeyPairInput{KeyId: &s.key, KeyPairSpec: types.DataKeyPairSpecEccNistP256})
+	s.secrets.Add("a private data key", pair.PrivateKeyPlaintext)
+	opened := call(s, (*kms.Client).Decrypt, &kms.DecryptInput{CiphertextBlob: pair.PrivateKeyCiphertextBlob})
+	if !bytes.Equal(opened.Plaintext, pair.PrivateKeyPlaintext) {
+		s.t.Error("a private data key decrypts to something else")
+	}
+	last := call(s, (*kms.Client).GetKeyLastUsage, &kms.GetKeyLastUsageInput{KeyId: &s.key})
+	if last.KeyLastUsage.Operation != types.KeyLastUsageTrackingOperationDecrypt {
+		s.t.Errorf("the last use is %+v", last.KeyLastUsage)
+	}
+}
+
+func (s *scenario) createOther(spec types.KeySpec, usage types.KeyUsageType) string {
+	s.t.Helper()
+	return *call(s, (*kms.Client).CreateKey, &kms.CreateKeyInput{KeySpec: spec, KeyUsage: usage}).KeyMetadata.KeyId
+}
+
+// agree answers the secret of a key with the public key of another.
+func (s *scenario) agree(id, peer string) []byte {
+	s.t.Helper()
+	public := call(s, (*kms.Client).GetPublicKey, &kms.GetPublicKeyInput{KeyId: &peer})
+	out := call(s, (*kms.Client).DeriveSharedSecret, &kms.DeriveSharedSecretInput{
+		KeyId: &id, PublicKey: public.PublicKey, KeyAgreementAlgorithm: types.KeyAgreementAlgorithmSpecEcdh})
+	s.secrets.Add("a shared secret", out.SharedSecret)
+	return out.SharedSecret
 }
 
 func (s *scenario) random() {

@@ -22,6 +22,7 @@ func TestSecretsStayOut(t *testing.T) {
 		s.key, s.other = s.createKey("first"), s.createKey("second")
 		s.cryptography()
 		s.dataKeys()
+		s.otherKeys()
 		s.random()
 		sealed := call(s, (*kms.Client).Encrypt, &kms.EncryptInput{KeyId: &s.key, Plaintext: s.secrets.Plaintext(4096)})
 		spill(s, c)
