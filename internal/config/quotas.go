@@ -36,7 +36,8 @@ type group struct {
 // groups are AWS's ("Request quotas" in the KMS developer guide): cryptographic
 // operations share one by the kind of the key, everything else has one of its
 // own. Where Regions differ the rate is the lowest. AWS documents none for the
-// ML-DSA and ML-KEM keys: they have that of elliptic curves.
+// ML-DSA and ML-KEM keys, nor for data key pairs of Ed25519, SM2 and ML-KEM: they have
+// those of elliptic curves.
 func groups() []group {
 	list := []group{
 		{"symmetric", 5500}, {"rsa", 500}, {"ecc", 300}, {"sm2", 300}, {"ml_dsa", 300}, {"ml_kem", 300},
@@ -44,6 +45,7 @@ func groups() []group {
 		{"GenerateDataKeyPair_ECC_NIST_P256", 25}, {"GenerateDataKeyPair_ECC_NIST_P384", 10},
 		{"GenerateDataKeyPair_ECC_NIST_P521", 5}, {"GenerateDataKeyPair_ECC_SECG_P256K1", 25},
 		{"GenerateDataKeyPair_ECC_NIST_EDWARDS25519", 25}, {"GenerateDataKeyPair_SM2", 25},
+		{"GenerateDataKeyPair_ML_KEM_512", 25}, {"GenerateDataKeyPair_ML_KEM_768", 25}, {"GenerateDataKeyPair_ML_KEM_1024", 25},
 		{"GenerateDataKeyPair_RSA_2048", 1}, {"GenerateDataKeyPair_RSA_3072", 0.5}, {"GenerateDataKeyPair_RSA_4096", 0.1},
 	}
 	for _, row := range []struct {

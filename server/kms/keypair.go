@@ -91,6 +91,9 @@ func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := suits(c, k, encryptDecrypt, symmetricDefault); err != nil {
 		return nil, err
 	}
+	if err := c.Charge(keyPairGroup(req.KeyPairSpec)); err != nil {
+		return nil, err
+	}
 	if req.DryRun {
 		return nil, wouldSucceed()
 	}

@@ -48,6 +48,10 @@ func quotaGroup(k key) string {
 	return symmetricGroup
 }
 
+// keyPairGroup is the quota that data key pairs of a spec have beside that of the
+// key.
+func keyPairGroup(spec string) string { return "GenerateDataKeyPair_" + spec }
+
 // charged charges a call that is about to work with a key, before the partition
 // does. ReEncrypt is charged for both of its keys where their quotas differ.
 func charged(c *call.Call, k key) (key, error) {

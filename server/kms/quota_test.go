@@ -114,6 +114,7 @@ func TestCharges(t *testing.T) {
 		{"GenerateDataKey", dataKey(f, id, ""), "symmetric"},
 		{"ReEncrypt", m{"CiphertextBlob": blob, "DestinationKeyId": other}, "symmetric symmetric"},
 		{"GenerateRandom", m{"NumberOfBytes": 1}, "symmetric"},
+		{"GenerateDataKeyPair", m{"KeyId": id, "KeyPairSpec": "ECC_NIST_P256"}, "symmetric GenerateDataKeyPair_ECC_NIST_P256"},
 		{"Encrypt", m{"KeyId": absent, "Plaintext": []byte("x")}, "symmetric"},
 		{"Encrypt", m{"KeyId": "x", "Plaintext": []byte("x")}, "symmetric"},
 		{"Decrypt", m{"CiphertextBlob": []byte("x")}, "symmetric"},

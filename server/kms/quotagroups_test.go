@@ -23,4 +23,9 @@ func TestEveryOperationHasAQuota(t *testing.T) {
 			t.Errorf("keys of the spec %s are in the group %q, which has no rate", spec, group)
 		}
 	}
+	for _, spec := range dataKeyPairSpec().Enum {
+		if rates[keyPairGroup(spec)] == 0 {
+			t.Errorf("data key pairs of the spec %s have no rate", spec)
+		}
+	}
 }
