@@ -2,7 +2,12 @@ package kms_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdh"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -151,12 +156,73 @@ func TestImportVectorEd25519(t *testing.T) {
 	if want := "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"; fmt.Sprintf("%x", public) != want {
 		t.Errorf("public key %x", public)
 	}
-	if _, known := f.operations["Sign"]; !known {
-		return
-	}
 	got := f.do("Sign", m{"KeyId": id, "Message": []byte{0x72}, "MessageType": "RAW", "SigningAlgorithm": "ED25519_SHA_512"})
 	if want := "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"; fmt.Sprintf("%x", got.bytes("Signature")) != want {
 		t.Errorf("signature %x", got.bytes("Signature"))
+	}
+}
+
+// TestImportVectorECDH imports the key of the first test of P-256 in NIST's CAVP
+// vectors for ECC CDH (KAS_ECC_CDH_PrimitiveTest, COUNT = 0).
+func TestImportVectorECDH(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.create(m{"Origin": "EXTERNAL", "KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"})
+	private, err := ecdh.P256().NewPrivateKey(unhex(t, "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	material, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.bring(id, material, never())
+	public, err := ecdh.P256().NewPublicKey(unhex(t, "04700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287"+
+		"db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := f.do("DeriveSharedSecret", m{"KeyId": id, "KeyAgreementAlgorithm": "ECDH", "PublicKey": peer})
+	if want := "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b"; fmt.Sprintf("%x", got.bytes("SharedSecret")) != want {
+		t.Errorf("shared secret %x", got.bytes("SharedSecret"))
+	}
+}
+
+// TestImportedKeysWork signs and decrypts with imported keys, and somebody who has
+// the material checks it.
+func TestImportedKeysWork(t *testing.T) {
+	f := newFixture(t)
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	material, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _ := f.create(m{"Origin": "EXTERNAL", "KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"})
+	w := f.wrapping(id, hsm.WrapAESSHA256, hsm.RSA2048)
+	f.do("ImportKeyMaterial", w.imports(t, id, material, never()))
+	sealed, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &private.PublicKey, []byte("attack at dawn"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := f.do("Decrypt", m{"KeyId": id, "CiphertextBlob": sealed, "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"})
+	if string(got.bytes("Plaintext")) != "attack at dawn" {
+		t.Errorf("Decrypt answers %v", got)
+	}
+	id, _ = f.create(m{"Origin": "EXTERNAL", "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"})
+	w.token = f.wrapping(id, hsm.WrapSM2PKE, hsm.SM2).token
+	f.refuse("ImportKeyMaterial", w.imports(t, id, material, never()), "InvalidCiphertextException") // wrapped for another key
+	w = f.wrapping(id, hsm.WrapAESSHA256, hsm.RSA2048)
+	f.do("ImportKeyMaterial", w.imports(t, id, material, never()))
+	signed := f.do("Sign", m{"KeyId": id, "Message": []byte("x"), "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"})
+	digest := sha256.Sum256([]byte("x"))
+	if err := rsa.VerifyPKCS1v15(&private.PublicKey, crypto.SHA256, digest[:], signed.bytes("Signature")); err != nil {
+		t.Errorf("the signature: %v", err)
 	}
 }
 
