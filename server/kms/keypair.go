@@ -48,6 +48,7 @@ func keyPairMembers[T any](of func(*T) *keyPairRequest) []shape.Member[T] {
 type keyPairResponse struct {
 	PrivateKeyCiphertextBlob []byte
 	PrivateKeyPlaintext      []byte `json:",omitempty"`
+	CiphertextForRecipient   []byte `json:",omitempty"` // of the private key
 	PublicKey                []byte
 	KeyID                    string `json:"KeyId"`
 	KeyPairSpec              string
@@ -55,14 +56,11 @@ type keyPairResponse struct {
 }
 
 func (s *Service) generateDataKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req *generateDataKeyPairRequest) (*keyPairResponse, error) {
-	if err := refuseRecipient(req.Recipient); err != nil {
-		return nil, err
-	}
-	return s.newKeyPair(ctx, tx, c, &req.keyPairRequest)
+	return s.newKeyPair(ctx, tx, c, &req.keyPairRequest, req.Recipient)
 }
 
 func (s *Service) generateDataKeyPairWithoutPlaintext(ctx context.Context, tx *fsm.Txn, c *call.Call, req *keyPairRequest) (*keyPairResponse, error) {
-	resp, err := s.newKeyPair(ctx, tx, c, req)
+	resp, err := s.newKeyPair(ctx, tx, c, req, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +72,14 @@ func (s *Service) generateDataKeyPairWithoutPlaintext(ctx context.Context, tx *f
 // newKeyPair makes a key pair for use outside, of the partition's random bytes,
 // and encrypts its private key. The pair is made in the node's memory: it leaves
 // in clear anyway, now or when the private key is decrypted.
-func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req *keyPairRequest) (*keyPairResponse, error) {
+func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req *keyPairRequest, r *recipient) (*keyPairResponse, error) {
 	ec := encryptionContext(req.EncryptionContext)
 	c.Record.Parameters = &useParameters{KeyID: req.KeyID, KeyPairSpec: req.KeyPairSpec, EncryptionContext: ec, DryRun: req.DryRun}
 	if err := ec.check(symmetricDefault); err != nil {
+		return nil, err
+	}
+	reader, err := s.recipient(c, r)
+	if err != nil {
 		return nil, err
 	}
 	wanted := access{
@@ -108,8 +110,12 @@ func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 		return nil, err
 	}
 	s.recordMaterial(c, k, k.MaterialID)
+	sealed, err := reader.seal(&private)
+	if err != nil {
+		return nil, err
+	}
 	return &keyPairResponse{
-		PrivateKeyCiphertextBlob: ciphertext, PrivateKeyPlaintext: private, PublicKey: public,
+		PrivateKeyCiphertextBlob: ciphertext, PrivateKeyPlaintext: private, CiphertextForRecipient: sealed, PublicKey: public,
 		KeyID: k.arn, KeyPairSpec: req.KeyPairSpec, KeyMaterialID: k.MaterialID,
 	}, mark(tx, c, k)
 }

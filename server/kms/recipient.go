@@ -108,11 +108,3 @@ func (e *enclave) seal(plaintext *[]byte) ([]byte, error) {
 	}
 	return sealed, nil
 }
-
-// refuseRecipient refuses the parameter where an operation answers no enclave.
-func refuseRecipient(r *recipient) error {
-	if r == nil {
-		return nil
-	}
-	return unsupported("The Recipient parameter is not supported: attestation documents are not verified.")
-}

@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -49,15 +50,18 @@ func inEnclave(t testing.TB, envelope []byte) []byte {
 	if !ok || len(rest) < 20 || rest[16] != 0xa0 {
 		t.Fatalf("no content in %x", envelope)
 	}
-	iv, content := rest[:16], rest[18:]
-	size, content := int(content[1]), content[2:]
+	iv := rest[:16]
+	var content asn1.RawValue
+	if _, err := asn1.Unmarshal(rest[18:], &content); err != nil {
+		t.Fatal(err)
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintext := make([]byte, size)
-	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plaintext, content[:size])
-	return plaintext[:size-int(plaintext[size-1])]
+	plaintext := make([]byte, len(content.Bytes))
+	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plaintext, content.Bytes)
+	return plaintext[:len(plaintext)-int(plaintext[len(plaintext)-1])]
 }
 
 // TestRecipient gives enclaves what they ask for, and nobody else anything.
@@ -99,6 +103,34 @@ func TestRecipient(t *testing.T) {
 	}
 	f.refuse("Decrypt", m{"CiphertextBlob": blob, "Recipient": to, "DryRun": true},
 		"DryRunOperationException: The request would have succeeded, but the DryRun option is set.")
+}
+
+// TestRecipientOfPrivateKeys gives enclaves the private half of data key pairs, and
+// shared secrets.
+func TestRecipientOfPrivateKeys(t *testing.T) {
+	f := newFixture(t)
+	a := f.withEnclaves()
+	to := recipientOf(t, a, a.Payload(t))
+	id, _ := f.create(m{})
+	got := f.do("GenerateDataKeyPair", m{"KeyId": id, "KeyPairSpec": "ECC_NIST_P256", "Recipient": to})
+	private := inEnclave(t, got.bytes("CiphertextForRecipient"))
+	if _, there := got["PrivateKeyPlaintext"]; there {
+		t.Errorf("GenerateDataKeyPair answers %v", got)
+	}
+	if plain := f.do("Decrypt", m{"CiphertextBlob": got["PrivateKeyCiphertextBlob"]}); !bytes.Equal(plain.bytes("Plaintext"), private) {
+		t.Errorf("Decrypt answers %v", plain)
+	}
+	agreement, _ := f.create(m{"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"})
+	request := m{"KeyId": agreement, "KeyAgreementAlgorithm": "ECDH", "PublicKey": got["PublicKey"]}
+	secret := f.do("DeriveSharedSecret", request).bytes("SharedSecret")
+	request["Recipient"] = to
+	got = f.do("DeriveSharedSecret", request)
+	if _, there := got["SharedSecret"]; there || !bytes.Equal(inEnclave(t, got.bytes("CiphertextForRecipient")), secret) {
+		t.Errorf("DeriveSharedSecret answers %v", got)
+	}
+	if data := f.recorded(additional); !strings.Contains(data, `"attestationDocumentModuleId":"i-0123-enc4567"`) {
+		t.Errorf("DeriveSharedSecret records %s", data)
+	}
 }
 
 // TestRecipientRefusals: what is wrong with a document is said, and nothing is

@@ -32,15 +32,17 @@ func deriveSharedSecretShape() *shape.Struct[deriveSharedSecretRequest] {
 }
 
 type deriveSharedSecretResponse struct {
-	KeyID                 string `json:"KeyId"`
-	SharedSecret          []byte
-	KeyAgreementAlgorithm string
-	KeyOrigin             string
+	KeyID                  string `json:"KeyId"`
+	SharedSecret           []byte `json:",omitempty"`
+	CiphertextForRecipient []byte `json:",omitempty"`
+	KeyAgreementAlgorithm  string
+	KeyOrigin              string
 }
 
 func (s *Service) deriveSharedSecret(ctx context.Context, tx *fsm.Txn, c *call.Call, req *deriveSharedSecretRequest) (*deriveSharedSecretResponse, error) {
 	c.Record.Parameters = &useParameters{KeyID: req.KeyID, KeyAgreementAlgorithm: req.KeyAgreementAlgorithm, DryRun: req.DryRun}
-	if err := refuseRecipient(req.Recipient); err != nil {
+	reader, err := s.recipient(c, req.Recipient)
+	if err != nil {
 		return nil, err
 	}
 	wanted := access{action: c.Operation, tokens: req.GrantTokens, algorithm: req.KeyAgreementAlgorithm}
@@ -66,7 +68,12 @@ func (s *Service) deriveSharedSecret(ctx context.Context, tx *fsm.Txn, c *call.C
 		return nil, partitionFault("deriving a shared secret", err)
 	}
 	s.recordMaterial(c, k, material.ID)
+	sealed, err := reader.seal(&secret)
+	if err != nil {
+		return nil, err
+	}
 	return &deriveSharedSecretResponse{
-		KeyID: k.arn, SharedSecret: secret, KeyAgreementAlgorithm: req.KeyAgreementAlgorithm, KeyOrigin: k.Origin,
+		KeyID: k.arn, SharedSecret: secret, CiphertextForRecipient: sealed,
+		KeyAgreementAlgorithm: req.KeyAgreementAlgorithm, KeyOrigin: k.Origin,
 	}, mark(tx, c, k)
 }
