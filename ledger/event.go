@@ -41,7 +41,8 @@ type UserIdentity struct {
 
 	SessionContext *SessionContext `json:"sessionContext,omitempty"`
 
-	InvokedBy string `json:"invokedBy,omitempty"`
+	InvokedBy        string `json:"invokedBy,omitempty"`
+	IdentityProvider string `json:"identityProvider,omitempty"`
 }
 
 // SessionContext says how a caller came by temporary credentials ("CloudTrail

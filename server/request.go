@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
-	"github.com/cofre-kms/cofre/server/sigv4"
 )
 
 // body is the memory that a request's body is read into. It is wiped and used
@@ -103,10 +101,10 @@ func formatUUID(text, b []byte) {
 }
 
 // describe sets what the record says of an authenticated request.
-func (x *exchange) describe(r *http.Request, claim *sigv4.Claim) {
+func (x *exchange) describe(r *http.Request, region string) {
 	c := &x.call
 	c.Service, c.Operation, c.ReadOnly = x.op.service.name, x.op.Name, x.op.ReadOnly
-	c.Region = claim.Region
+	c.Region = region
 	c.UserAgent, c.TLS = r.UserAgent(), tlsDetails(r)
 }
 

@@ -73,13 +73,16 @@ func panicked(p any) error {
 // attempt authenticates and transacts; a second time where the credentials
 // changed in between, on a view that includes the change.
 func (s *Server) attempt(ctx context.Context, r *http.Request, x *exchange) (any, error) {
+	if x.op.Vouch != nil {
+		return s.vouched(ctx, r, x)
+	}
 	hash := sha256.Sum256(x.body.bytes())
 	for range 2 {
 		who, err := s.auth.authenticate(ctx, r, x.op.service.scope, hash)
 		if err != nil {
 			return nil, err
 		}
-		x.describe(r, who.claim)
+		x.describe(r, who.claim.Region)
 		if !s.charge(x, who.account()) {
 			return nil, errThrottled
 		}
@@ -99,12 +102,37 @@ func (s *Server) attempt(ctx context.Context, r *http.Request, x *exchange) (any
 // transaction, so it holds at the instant of the commit.
 func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, error) {
 	op, request := decode(x)
+	return s.perform(ctx, x, who.account(), op, request, func(tx *fsm.Txn) (*call.Principal, error) { return s.auth.confirm(tx, who) })
+}
+
+// vouched is the path of an operation that needs no signature. A request that
+// nobody vouches for is turned away like one whose signature is wrong.
+func (s *Server) vouched(ctx context.Context, r *http.Request, x *exchange) (any, error) {
+	x.describe(r, s.region)
+	request, err := x.op.Decode(x.body.bytes())
+	var principal *call.Principal
+	if err == nil {
+		principal, err = x.op.Vouch(ctx, s.node.View(), request)
+	}
+	if refusal := (*call.Error)(nil); errors.As(err, &refusal) {
+		return nil, &unauthenticated{refusal}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.perform(ctx, x, principal.AccountID, x.op.Operation, request, func(*fsm.Txn) (*call.Principal, error) { return principal, nil })
+}
+
+// perform runs an operation of a caller, whom who answers by reads that guard the
+// transaction, and answers once it is committed.
+func (s *Server) perform(ctx context.Context, x *exchange, account string, op *call.Operation, request any,
+	who func(*fsm.Txn) (*call.Principal, error)) (any, error) {
 	var response any
 	var refusal *call.Error
 	var committed *fsm.Txn
-	index, err := s.node.Transact(ctx, who.account(), func(tx *fsm.Txn) error {
+	index, err := s.node.Transact(ctx, account, func(tx *fsm.Txn) error {
 		committed = tx
-		principal, err := s.auth.confirm(tx, who)
+		principal, err := who(tx)
 		if err != nil {
 			return err
 		}

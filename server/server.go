@@ -71,6 +71,7 @@ type Server struct {
 	node     Node
 	auth     *authenticator
 	services []*service
+	region   string // of requests that name none
 	maxBody  int
 	deadline time.Duration
 	now      func() time.Time
@@ -113,6 +114,9 @@ func New(cfg Config) (*Server, error) {
 		dated:    cfg.Dated,
 		logger:   cfg.Logger,
 		rates:    cfg.Rates,
+	}
+	if len(cfg.Regions) > 0 {
+		s.region = cfg.Regions[0]
 	}
 	if s.now == nil {
 		s.now = time.Now

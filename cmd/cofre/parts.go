@@ -14,8 +14,11 @@ import (
 	"github.com/cofre-kms/cofre/server"
 	"github.com/cofre-kms/cofre/server/admin"
 	"github.com/cofre-kms/cofre/server/attestation"
+	"github.com/cofre-kms/cofre/server/authz"
+	"github.com/cofre-kms/cofre/server/iam"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/kms"
+	"github.com/cofre-kms/cofre/server/oidc"
 	"github.com/cofre-kms/cofre/server/rate"
 	"github.com/cofre-kms/cofre/server/sts"
 )
@@ -48,23 +51,27 @@ func (d *daemon) makeServices(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	access := authz.New()
 	d.kms = kms.New(kms.Config{
 		HSM: d.node.HSM(), Generation: d.node.Generation, Attestation: roots, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
-		MaxKeys: d.cfg.Quotas.Keys,
+		MaxKeys: d.cfg.Quotas.Keys, Access: access,
 	})
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,
 		Deadline: time.Duration(d.cfg.API.RequestTimeout), MaxInFlight: d.cfg.API.MaxInFlight, Dated: d.clock.now,
-		Services: d.services(), Rates: rate.New(d.cfg.Quotas.RequestRates(), nil),
+		Services: d.services(access), Rates: rate.New(d.cfg.Quotas.RequestRates(), nil),
 	})
 	return err
 }
 
 // services are the APIs that are served; KMS is the first.
-func (d *daemon) services() []server.Service {
+func (d *daemon) services(access *authz.Authorizer) []server.Service {
+	tokens := sts.New(sts.Config{Sessions: d.identity, Access: access, Tokens: oidc.New(d.clock.now)})
+	identities := iam.New(iam.Config{Keys: d.identity, Access: access})
 	return []server.Service{
 		{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()},
-		{Name: "sts", Protocol: server.Query(sts.Namespace), Operations: sts.New(sts.Config{Sessions: d.identity}).Operations()},
+		{Name: "iam", Region: iam.Region, Protocol: server.Query(iam.Namespace), Operations: identities.Operations()},
+		{Name: "sts", Protocol: server.Query(sts.Namespace), Operations: tokens.Operations()},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cofre-kms/cofre/policy"
 	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/managed"
 	"github.com/cofre-kms/cofre/server/servertest"
 	"github.com/cofre-kms/cofre/server/state"
 )
@@ -111,7 +112,7 @@ func putPolicy(tx *fsm.Txn, name string, texts ...string) error {
 	return err
 }
 
-const managed = "arn:aws:iam::" + account + ":policy/"
+const ofAccount = "arn:aws:iam::" + account + ":policy/"
 
 // TestCallerHasItsPolicies goes through all places that policies come from, each
 // change being seen at once.
@@ -121,11 +122,11 @@ func TestCallerHasItsPolicies(t *testing.T) {
 	f.write(func(tx *fsm.Txn) error { return putInline(tx, "AIDAALICE", "p", allow("kms:A")) })
 	f.expect(alice(), "kms:A", "kms:B")
 	f.write(func(tx *fsm.Txn) error {
-		return errors.Join(putPolicy(tx, "Mine", allow("kms:X"), allow("kms:B")), attach(tx, "AIDAALICE", managed+"Mine"))
+		return errors.Join(putPolicy(tx, "Mine", allow("kms:X"), allow("kms:B")), attach(tx, "AIDAALICE", ofAccount+"Mine"))
 	})
 	f.expect(alice(), "kms:A kms:B", "kms:X kms:C")
 	f.write(func(tx *fsm.Txn) error {
-		return errors.Join(putInline(tx, "AGPAOPS", "g", allow("kms:C")), putPolicy(tx, "Ops", allow("kms:D")), attach(tx, "AGPAOPS", managed+"Ops"))
+		return errors.Join(putInline(tx, "AGPAOPS", "g", allow("kms:C")), putPolicy(tx, "Ops", allow("kms:D")), attach(tx, "AGPAOPS", ofAccount+"Ops"))
 	})
 	f.expect(alice(), "kms:A", "kms:C kms:D")
 	f.write(func(tx *fsm.Txn) error {
@@ -138,15 +139,15 @@ func TestCallerHasItsPolicies(t *testing.T) {
 		return putInline(tx, "AGPAOPS", "g", `{"Statement":{"Effect":"Deny","Action":"kms:A","Resource":"*"}}`)
 	})
 	f.expect(alice(), "kms:B", "kms:A kms:C")
-	f.write(func(tx *fsm.Txn) error { return attach(tx, "AIDAALICE", authz.AdministratorAccess) })
+	f.write(func(tx *fsm.Txn) error { return attach(tx, "AIDAALICE", managed.AdministratorAccess) })
 	f.expect(alice(), "kms:B kms:Z iam:Any", "kms:A")
 	f.write(func(tx *fsm.Txn) error {
 		return errors.Join(putPolicy(tx, "Bound", allow("kms:A kms:B kms:E")),
-			f.user(tx, "AIDAALICE", "alice", func(u *state.User) { u.Boundary = managed + "Bound" }))
+			f.user(tx, "AIDAALICE", "alice", func(u *state.User) { u.Boundary = ofAccount + "Bound" }))
 	})
 	f.expect(alice(), "kms:B kms:E", "kms:A kms:Z")
 	f.write(func(tx *fsm.Txn) error {
-		state.Attachments.Delete(tx, account, "AIDAALICE", authz.AdministratorAccess)
+		state.Attachments.Delete(tx, account, "AIDAALICE", managed.AdministratorAccess)
 		state.UserGroups.Delete(tx, account, "AIDAALICE", "AGPAOPS")
 		return nil
 	})
@@ -164,7 +165,7 @@ func TestSessions(t *testing.T) {
 	f := newFixture(t)
 	f.expect(session(), "", "kms:A")
 	f.write(func(tx *fsm.Txn) error {
-		r := &state.Role{AccountID: account, Name: "Web", Path: "/app/", ID: "AROAWEB", Boundary: managed + "Bound"}
+		r := &state.Role{AccountID: account, Name: "Web", Path: "/app/", ID: "AROAWEB", Boundary: ofAccount + "Bound"}
 		return errors.Join(putInline(tx, "AROAWEB", "p", allow("kms:A kms:B kms:C")), putPolicy(tx, "Bound", allow("kms:A kms:B")),
 			state.Roles.Put(tx, r, account, "web"),
 			state.Identities.Put(tx, &state.Identity{AccountID: account, Kind: state.RoleKind, Name: "web"}, r.ID))
@@ -183,7 +184,7 @@ func TestSessions(t *testing.T) {
 // have denied.
 func TestMissingPolicyIsAnError(t *testing.T) {
 	f := newFixture(t)
-	for _, arn := range []string{managed + "Nothing", "arn:aws:iam::aws:policy/Nothing"} {
+	for _, arn := range []string{ofAccount + "Nothing", "arn:aws:iam::aws:policy/Nothing"} {
 		f.write(func(tx *fsm.Txn) error { return attach(tx, "AIDAALICE", arn) })
 		if _, err := f.a.Caller(fsm.NewTxn(f.node.View()), alice()); err == nil || !strings.Contains(err.Error(), arn) {
 			t.Errorf("%s: %v", arn, err)

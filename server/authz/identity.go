@@ -6,6 +6,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/policy"
+	"github.com/cofre-kms/cofre/server/managed"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -110,18 +111,25 @@ func (r *reader) self(id string) error {
 // managed answers the text of a managed policy: of AWS, or of the account in its
 // version in force. One that does not exist is an error: it might have denied.
 func (r *reader) managed(arn string) (string, error) {
-	if text, ok := Managed(arn); ok {
-		return text, nil
+	if m := managed.Find(arn); m != nil {
+		return m.Text, nil
 	}
+	text, err := ownPolicy(r.view, r.account, arn)
+	if err == nil && text == "" {
+		err = fmt.Errorf("there is no policy %s", arn)
+	}
+	return text, err
+}
+
+// ownPolicy answers the text of a managed policy of an account; "" where there is
+// none.
+func ownPolicy(view fsm.View, account, arn string) (string, error) {
 	name := strings.ToLower(arn[strings.LastIndexByte(arn, '/')+1:])
-	p, _, err := state.Policies.Peek(r.view, r.account, name)
-	if err != nil {
+	p, _, err := state.Policies.Peek(view, account, name)
+	if err != nil || p == nil || p.ARN() != arn {
 		return "", err
 	}
-	if p == nil || p.ARN() != arn {
-		return "", fmt.Errorf("there is no policy %s", arn)
-	}
-	version, _, err := state.PolicyVersions.Peek(r.view, r.account, name, fmt.Sprintf("%08d", p.Default))
+	version, _, err := state.PolicyVersions.Peek(view, account, name, fmt.Sprintf("%08d", p.Default))
 	if err == nil && version == nil {
 		err = fmt.Errorf("policy %s has no version %d", arn, p.Default)
 	}
@@ -129,16 +137,4 @@ func (r *reader) managed(arn string) (string, error) {
 		return "", err
 	}
 	return version.Text, nil
-}
-
-// AdministratorAccess is the ARN of AWS's policy that allows everything.
-const AdministratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
-
-// Managed answers the text of a policy of AWS ("AWS managed policies" in the IAM
-// user guide); ok is false for others.
-func Managed(arn string) (text string, ok bool) {
-	if arn != AdministratorAccess {
-		return "", false
-	}
-	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`, true
 }

@@ -70,6 +70,8 @@ type Principal struct {
 	PrincipalID string // AIDA…
 	UserName    string
 	AccessKeyID string
+	// Provider is the identity provider that vouches for a WebIdentityUser.
+	Provider string
 	// Session is nil for long-term credentials.
 	Session *Session
 }
@@ -99,6 +101,11 @@ type Operation struct {
 	// Decode parses and validates a request body, and keeps nothing of body: it is
 	// overwritten afterwards. Its error is an *Error.
 	Decode func(body []byte) (any, error)
+	// Vouch, where it is set, stands in for a signature, which the operation needs
+	// none of: it answers who calls by what the request itself brings, and may
+	// note in the request what it found. It runs before the transaction, and may ask
+	// others. An *Error turns the request away, which is no record's business.
+	Vouch func(ctx context.Context, view fsm.View, request any) (*Principal, error)
 	// Run is the operation: a plain function over a transaction, run again when
 	// the transaction conflicts, so all its effects are in tx, c.Record and what it
 	// answers. An *Error refuses the call: the front end rolls the writes back and

@@ -12,6 +12,10 @@ type Session struct {
 	Policies []string
 	// Tags are the session tags, sorted by key.
 	Tags []Tag
+	// Transitive are the keys of the tags that go on to sessions made from this one.
+	Transitive []string
+	// Source is the long-term access key at the beginning; empty for web identities.
+	Source string
 	// SourceIdentity is what the first of a chain of sessions was made with.
 	SourceIdentity string
 	// Provider is the URL of the OpenID Connect provider behind a web identity, and

@@ -10,6 +10,7 @@ import (
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/managed"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
@@ -179,11 +180,7 @@ func (s *Service) newAccessKey(ctx context.Context, system *state.System, user *
 	return key, secret, nil
 }
 
-// AdministratorAccess is AWS's policy that allows everything; a new account's
-// administrator has it.
-const AdministratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
-
-// store writes a new account's directory and administrator.
+// store writes a new account's directory and administrator, who may do everything.
 func store(tx *fsm.Txn, user *state.User, key *state.AccessKey) error {
 	account, name := user.AccountID, strings.ToLower(user.Name)
 	return errors.Join(
@@ -192,7 +189,7 @@ func store(tx *fsm.Txn, user *state.User, key *state.AccessKey) error {
 		state.Identities.Put(tx, &state.Identity{AccountID: account, Kind: state.UserKind, Name: name}, user.ID),
 		state.AccessKeys.Put(tx, key, key.ID),
 		state.UserAccessKeys.Put(tx, &state.UserAccessKey{}, account, user.ID, key.ID),
-		state.Attachments.Put(tx, &state.Attachment{ARN: AdministratorAccess}, account, user.ID, AdministratorAccess),
-		state.AttachedTo.Put(tx, &state.Attached{}, account, AdministratorAccess, user.ID),
+		state.Attachments.Put(tx, &state.Attachment{ARN: managed.AdministratorAccess}, account, user.ID, managed.AdministratorAccess),
+		state.AttachedTo.Put(tx, &state.Attached{}, account, managed.AdministratorAccess, user.ID),
 	)
 }

@@ -175,7 +175,7 @@ func resumeUser(tx *fsm.Txn, who *state.Identity, session *Session) (*call.Princ
 
 func (s *Session) describe(issuer call.Issuer) *call.Session {
 	return &call.Session{
-		Name: s.Name, Issuer: issuer, Issued: s.Issued, Policies: s.Policies, Tags: s.Tags, SourceIdentity: s.SourceIdentity,
+		Name: s.Name, Issuer: issuer, Issued: s.Issued, Policies: s.Policies, Tags: s.Tags, Transitive: s.Transitive, Source: s.Source, SourceIdentity: s.SourceIdentity,
 		Provider: s.Provider, Subject: s.Subject,
 	}
 }

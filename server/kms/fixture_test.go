@@ -15,9 +15,9 @@ import (
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/server/attestation"
-	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/kms"
+	"github.com/cofre-kms/cofre/server/managed"
 	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/servertest"
 	"github.com/cofre-kms/cofre/server/state"
@@ -76,7 +76,7 @@ func admin(account string) *call.Principal {
 // addAdministrator writes an account and its administrator, whom AWS's policy
 // allows everything, as identity.Service does.
 func addAdministrator(tx *fsm.Txn, account string) error {
-	const access = authz.AdministratorAccess
+	const access = managed.AdministratorAccess
 	who := admin(account)
 	user := &state.User{AccountID: account, Name: who.UserName, Path: "/", ID: who.PrincipalID}
 	return errors.Join(

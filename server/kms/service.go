@@ -40,6 +40,8 @@ type Config struct {
 	Attestation *attestation.Verifier
 	// Regions are the names that the cluster answers for.
 	Regions []string
+	// Access finds the policies that have a say; nil means one of the service's own.
+	Access *authz.Authorizer
 	// MaxKeys is how many keys an account can have in a Region; 0 means 100,000.
 	MaxKeys int
 	// Logger may be nil.
@@ -58,7 +60,10 @@ func New(cfg Config) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	return &Service{cfg: cfg, states: newStateTable(), authz: authz.New()}
+	if cfg.Access == nil {
+		cfg.Access = authz.New()
+	}
+	return &Service{cfg: cfg, states: newStateTable(), authz: cfg.Access}
 }
 
 // Operations is the table of the API. The shapes of requests are compiled here,

@@ -13,6 +13,9 @@ type Policy struct {
 	Text        string
 }
 
+// AdministratorAccess is the ARN of the policy that allows everything.
+const AdministratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
+
 // created is when AWS made the oldest of them.
 const created = 1423232400000
 

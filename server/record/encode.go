@@ -152,6 +152,7 @@ func appendIdentity(b []byte, u *ledger.UserIdentity) []byte {
 	b = appendOptional(b, "userName", u.UserName, maxName)
 	b = appendSession(b, u.SessionContext)
 	b = appendOptional(b, "invokedBy", u.InvokedBy, maxName)
+	b = appendOptional(b, "identityProvider", u.IdentityProvider, maxUserAgent)
 	return closeObject(b, start)
 }
 

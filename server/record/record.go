@@ -50,7 +50,8 @@ func Encode(c *call.Call, refusal *call.Error) ([]byte, error) {
 			AccessKeyID: c.Principal.AccessKeyID,
 			UserName:    c.Principal.UserName,
 
-			SessionContext: sessionContext(c.Principal.Session),
+			SessionContext:   sessionContext(c.Principal.Session),
+			IdentityProvider: c.Principal.Provider,
 		},
 	}
 	if refusal != nil {

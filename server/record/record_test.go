@@ -68,7 +68,7 @@ func expected(c *call.Call) *ledger.Event {
 		UserIdentity: ledger.UserIdentity{
 			Type: c.Principal.Type, PrincipalID: c.Principal.PrincipalID, ARN: c.Principal.ARN,
 			AccountID: c.Principal.AccountID, AccessKeyID: c.Principal.AccessKeyID, UserName: c.Principal.UserName,
-			SessionContext: sessionContext(c.Principal.Session),
+			SessionContext: sessionContext(c.Principal.Session), IdentityProvider: c.Principal.Provider,
 		},
 		EventTime: c.Time.UTC().Format(time.RFC3339), EventSource: c.Service + ".amazonaws.com", EventName: c.Operation,
 		AWSRegion: c.Region, SourceIPAddress: c.SourceIP, UserAgent: c.UserAgent,
@@ -85,7 +85,7 @@ func TestEncodeEqualsEncodingJSON(t *testing.T) {
 			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 20), func(b []byte) string { return string(b) }))
 		c := exampleCall()
 		for _, field := range []*string{&c.Region, &c.SourceIP, &c.UserAgent, &c.RequestID, &c.EventID,
-			&c.Principal.Type, &c.Principal.AccountID, &c.Principal.AccessKeyID, &c.Principal.UserName, &c.Principal.ARN} {
+			&c.Principal.Type, &c.Principal.AccountID, &c.Principal.AccessKeyID, &c.Principal.UserName, &c.Principal.ARN, &c.Principal.Provider} {
 			*field = text.Draw(t, "text")
 		}
 		c.Record.Parameters = rapid.SampledFrom([]any{nil, appended{KeyID: text.Draw(t, "keyId")}, &parameters{KeyID: "<&>"}, parameters{

@@ -21,8 +21,8 @@ func getSessionTokenShape() *shape.Struct[getSessionTokenRequest] {
 	type r = getSessionTokenRequest
 	return shape.Of(
 		shape.Number("DurationSeconds", shape.Integer{Min: 900, Max: 129600}, func(q *r) *int { return &q.DurationSeconds }),
-		shape.Text("SerialNumber", shape.String{Min: 9, Max: 256}, func(q *r) *string { return &q.SerialNumber }),
-		shape.Text("TokenCode", shape.String{Min: 6, Max: 6}, func(q *r) *string { return &q.TokenCode }),
+		shape.Text("SerialNumber", serialNumberType(), func(q *r) *string { return &q.SerialNumber }),
+		shape.Text("TokenCode", tokenCodeType(), func(q *r) *string { return &q.TokenCode }),
 	)
 }
 
