@@ -3,8 +3,10 @@ package rig
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -37,14 +39,15 @@ const (
 )
 
 // unknown are the errors that say nothing about the call itself.
-var unknown = []string{"KMSInternalException", "DependencyTimeoutException", "ThrottlingException"}
+var unknown = []string{"KMSInternalException", "DependencyTimeoutException", "ThrottlingException", "Throttling"}
 
 // refused are the errors of calls that are not authenticated, or whose body was
 // not even read.
 var refused = []string{
 	"RequestEntityTooLargeException", "RequestAbortedException",
 	"UnrecognizedClientException", "InvalidSignatureException", "MissingAuthenticationTokenException",
-	"IncompleteSignatureException", "InvalidClientTokenId", "ExpiredTokenException",
+	"IncompleteSignatureException", "InvalidClientTokenId", "ExpiredTokenException", "ExpiredToken",
+	"SignatureDoesNotMatch", "InvalidIdentityToken", "IDPCommunicationError",
 }
 
 // Outcome classifies the answer.
@@ -92,7 +95,7 @@ type recorder struct {
 // RoundTrip implements http.RoundTripper.
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	answer := Answer{Addr: req.URL.Host, Sent: time.Now()}
-	_, answer.Operation, _ = strings.Cut(req.Header.Get("X-Amz-Target"), ".")
+	answer.Operation = operationOf(req)
 	resp, err := r.next.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -109,6 +112,27 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// operationOf answers the operation that a request asks for, in either protocol.
+func operationOf(req *http.Request) string {
+	if _, name, ok := strings.Cut(req.Header.Get("X-Amz-Target"), "."); ok || req.GetBody == nil {
+		return name
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return ""
+	}
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return ""
+	}
+	form, err := url.ParseQuery(string(text))
+	if err != nil {
+		return ""
+	}
+	return form.Get("Action")
+}
+
 // errorCode reads an error's type and leaves the body to be read again.
 func errorCode(resp *http.Response) (string, error) {
 	body, err := io.ReadAll(resp.Body)
@@ -120,8 +144,15 @@ func errorCode(resp *http.Response) (string, error) {
 	return typeOf(body), nil
 }
 
-// typeOf reads __type of an error's body, without a namespace.
+// typeOf reads __type of an error's body, without a namespace, or the Code of one
+// in XML.
 func typeOf(body []byte) string {
+	var answer struct {
+		Code string `xml:"Error>Code"`
+	}
+	if xml.Unmarshal(body, &answer) == nil {
+		return answer.Code
+	}
 	var e struct {
 		Type string `json:"__type"`
 	}
