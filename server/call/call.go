@@ -6,6 +6,7 @@ package call
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
@@ -113,6 +114,9 @@ type Operation struct {
 	// response is encoded as JSON; nil is an empty body; a Later is called once the
 	// transaction is committed and applied here.
 	Run func(ctx context.Context, tx *fsm.Txn, c *Call, request any) (response any, err error)
+	// Response is the type that the operation's method answers: documentation for
+	// those who describe the API.
+	Response reflect.Type
 }
 
 // Later answers a call after its record is committed, from a state that includes
@@ -128,6 +132,7 @@ func Bind[Req, Resp any](name string, readOnly bool, decode func([]byte, *Req) e
 	return Operation{
 		Name:     name,
 		ReadOnly: readOnly,
+		Response: reflect.TypeFor[Resp](),
 		Decode: func(body []byte) (any, error) {
 			req := new(Req)
 			if err := decode(body, req); err != nil {
