@@ -16,31 +16,33 @@ const maxAttached = 20
 func (s *Service) attachmentOperations(k *kind) []operation {
 	pages := pageShape(func(q *heldRequest) *page { return &q.page })
 	return []operation{
-		heldAs(s, k, k.managed, "Attach"+k.word+"Policy", writes, s.attach, policyARNMember()),
+		heldAs(s, k, k.managed, "Attach"+k.word+"Policy", writes, s.attach(k), policyARNMember()),
 		heldAs(s, k, k.managed, "Detach"+k.word+"Policy", writes, s.detach, policyARNMember()),
 		heldAs(s, k, k.managed, "ListAttached"+k.word+"Policies", reads, s.listAttached, append(pages,
 			shape.Text("PathPrefix", policyPathType(), func(q *heldRequest) *string { return &q.PolicyName }))...),
 	}
 }
 
-func (s *Service) attach(v *visit, h *holder, q *heldRequest) (any, error) {
-	if _, err := s.policyAt(v, q.PolicyARN); err != nil {
-		return nil, err
-	}
-	n := 0
-	if err := each(v, state.Attachments, h.id, func(arn string, _ *state.Attachment) error {
-		if arn != q.PolicyARN {
-			n++
+func (s *Service) attach(k *kind) func(v *visit, h *holder, q *heldRequest) (any, error) {
+	return func(v *visit, h *holder, q *heldRequest) (any, error) {
+		if _, err := s.policyAt(v, q.PolicyARN); err != nil {
+			return nil, err
 		}
-		return nil
-	}); err != nil || n >= maxAttached {
-		return nil, either(err, limitExceeded("PoliciesPerIdentity", maxAttached))
+		n := 0
+		if err := each(v, state.Attachments, h.id, func(arn string, _ *state.Attachment) error {
+			if arn != q.PolicyARN {
+				n++
+			}
+			return nil
+		}); err != nil || n >= maxAttached {
+			return nil, either(err, limitExceeded("PoliciesPer"+k.word, maxAttached))
+		}
+		return nil, errors.Join(
+			state.Attachments.Put(v.tx, &state.Attachment{ARN: q.PolicyARN}, v.account, h.id, q.PolicyARN),
+			state.AttachedTo.Put(v.tx, &state.Attached{}, v.account, q.PolicyARN, h.id),
+			v.changed(),
+		)
 	}
-	return nil, errors.Join(
-		state.Attachments.Put(v.tx, &state.Attachment{ARN: q.PolicyARN}, v.account, h.id, q.PolicyARN),
-		state.AttachedTo.Put(v.tx, &state.Attached{}, v.account, q.PolicyARN, h.id),
-		v.changed(),
-	)
 }
 
 func (s *Service) detach(v *visit, h *holder, q *heldRequest) (any, error) {

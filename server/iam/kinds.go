@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/cofre-kms/cofre/policy"
 	"github.com/cofre-kms/cofre/server/query"
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
@@ -16,6 +17,7 @@ type kind struct {
 	name    shape.String
 	managed shape.String // its name in operations on managed policies, which the model bounds otherwise
 	tagged  bool         // it has tags and a boundary, too
+	inline  int          // characters of its inline policies together, without white space ("IAM and STS quotas")
 	// find reads the identity that a request names, and decides.
 	find func(s *Service, v *visit, name string) (*holder, error)
 	// record puts the name into what is recorded.
@@ -32,7 +34,7 @@ type holder struct {
 
 func userKind() *kind {
 	return &kind{
-		word: "User", name: existingUserNameType(), managed: userNameType(), tagged: true,
+		word: "User", name: existingUserNameType(), managed: userNameType(), tagged: true, inline: 2048,
 		record: func(p *parameters, name string) { p.UserName = name },
 		find: func(s *Service, v *visit, name string) (*holder, error) {
 			u, err := s.user(v, name)
@@ -50,7 +52,7 @@ func userKind() *kind {
 
 func groupKind() *kind {
 	return &kind{
-		word: "Group", name: groupNameType(), managed: groupNameType(),
+		word: "Group", name: groupNameType(), managed: groupNameType(), inline: 5120,
 		record: func(p *parameters, name string) { p.GroupName = name },
 		find: func(s *Service, v *visit, name string) (*holder, error) {
 			g, err := s.group(v, name)
@@ -64,7 +66,7 @@ func groupKind() *kind {
 
 func roleKind() *kind {
 	return &kind{
-		word: "Role", name: roleNameType(), managed: roleNameType(), tagged: true,
+		word: "Role", name: roleNameType(), managed: roleNameType(), tagged: true, inline: 10240,
 		record: func(p *parameters, name string) { p.RoleName = name },
 		find: func(s *Service, v *visit, name string) (*holder, error) {
 			r, err := s.role(v, name)
@@ -134,21 +136,33 @@ func (s *Service) inlineOperations(k *kind) []operation {
 	document := shape.Text("PolicyDocument", policyDocumentType(), func(q *heldRequest) *string { return &q.Document }).Required()
 	pages := pageShape(func(q *heldRequest) *page { return &q.page })
 	return []operation{
-		held(s, k, "Put"+k.word+"Policy", writes, s.putInline, policyNameMember(), document),
+		held(s, k, "Put"+k.word+"Policy", writes, putInline(k), policyNameMember(), document),
 		held(s, k, "Get"+k.word+"Policy", reads, getInline(k), policyNameMember()),
 		held(s, k, "Delete"+k.word+"Policy", writes, deleteInline(k), policyNameMember()),
 		held(s, k, "List"+k.word+"Policies", reads, listInline, pages...),
 	}
 }
 
-func (s *Service) putInline(v *visit, h *holder, q *heldRequest) (any, error) {
-	if err := s.checkDocument(q.Document); err != nil {
-		return nil, err
+func putInline(k *kind) func(v *visit, h *holder, q *heldRequest) (any, error) {
+	return func(v *visit, h *holder, q *heldRequest) (any, error) {
+		if _, err := policy.Parse(policy.IdentityPolicy, q.Document); err != nil {
+			return nil, unreadable(err)
+		}
+		total := size(q.Document)
+		if err := each(v, state.InlinePolicies, h.id, func(name string, p *state.InlinePolicy) error {
+			if name != q.PolicyName {
+				total += size(p.Text)
+			}
+			return nil
+		}); err != nil || total > k.inline {
+			return nil, either(err, failure(409, "LimitExceeded", "Maximum policy size of %d bytes exceeded for %s %s",
+				k.inline, strings.ToLower(k.word), q.Name))
+		}
+		return nil, errors.Join(
+			state.InlinePolicies.Put(v.tx, &state.InlinePolicy{Name: q.PolicyName, Text: q.Document}, v.account, h.id, q.PolicyName),
+			v.changed(),
+		)
 	}
-	return nil, errors.Join(
-		state.InlinePolicies.Put(v.tx, &state.InlinePolicy{Name: q.PolicyName, Text: q.Document}, v.account, h.id, q.PolicyName),
-		v.changed(),
-	)
 }
 
 // inline is an inline policy in an answer.

@@ -23,16 +23,33 @@ func pageShape[T any](of func(*T) *page) []shape.Member[T] {
 	}
 }
 
-// after is the key that the page begins after, nil at the beginning.
-func (p page) after(prefix ...string) ([]string, error) {
+// last is the key of the last entry of the page before, "" at the beginning.
+func (p page) last() (string, error) {
 	if p.Marker == "" {
-		return nil, nil
+		return "", nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(p.Marker)
 	if err != nil || len(text) == 0 {
-		return nil, invalid("Invalid Marker.")
+		return "", invalid("Invalid Marker.")
 	}
-	return append(prefix, string(text)), nil
+	return string(text), nil
+}
+
+// after is the key that the page begins after, nil at the beginning.
+func (p page) after(prefix ...string) ([]string, error) {
+	last, err := p.last()
+	if err != nil || last == "" {
+		return nil, err
+	}
+	return append(prefix, last), nil
+}
+
+// limit is how many entries the page has at most.
+func (p page) limit() int {
+	if p.MaxItems == 0 {
+		return usualItems
+	}
+	return p.MaxItems
 }
 
 // truncation is how answers say that there is more.
@@ -44,11 +61,7 @@ type truncation struct {
 // full says whether the page has n of n entries, the last of which is called
 // last, and if so that there is more.
 func (t *truncation) full(p page, n int, last string) bool {
-	limit := p.MaxItems
-	if limit == 0 {
-		limit = usualItems
-	}
-	if n < limit {
+	if n < p.limit() {
 		return false
 	}
 	t.IsTruncated, t.Marker = true, base64.RawURLEncoding.EncodeToString([]byte(last))

@@ -259,7 +259,7 @@ type listPoliciesResponse struct {
 	truncation
 }
 
-// listPolicies lists the policies of AWS on the first page, before the account's.
+// listPolicies lists the policies of AWS before the account's.
 func (s *Service) listPolicies(v *visit, q *listPoliciesRequest) (any, error) {
 	v.c.Record.Parameters = &parameters{
 		Scope: q.Scope, PathPrefix: q.PathPrefix, OnlyAttached: q.OnlyAttached, Marker: q.Marker, MaxItems: q.MaxItems,
@@ -268,30 +268,57 @@ func (s *Service) listPolicies(v *visit, q *listPoliciesRequest) (any, error) {
 		return nil, err
 	}
 	out := &listPoliciesResponse{}
-	take := func(p describedPolicy, err error) (bool, error) {
-		if err != nil || !q.wants(p) {
-			return false, err
-		}
-		out.Policies = append(out.Policies, p)
-		return true, nil
-	}
-	if q.Marker == "" && q.Scope != "Local" {
-		for _, m := range managed.All() {
-			if _, err := take(s.describeManaged(v, m)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if q.Scope == "AWS" {
-		return out, nil
+	ofAccount, err := s.listManaged(v, q, out)
+	if err != nil || !ofAccount || q.Scope == "AWS" {
+		return out, err
 	}
 	var failed error
-	err := list(v, state.Policies, q.page, &out.truncation, func(p *state.Policy) bool {
-		took, err := take(s.describePolicy(v, p))
+	err = list(v, state.Policies, q.page, &out.truncation, func(p *state.Policy) bool {
+		described, err := s.describePolicy(v, p)
 		failed = errors.Join(failed, err)
-		return took
+		return out.take(q, described)
 	})
 	return out, errors.Join(err, failed)
+}
+
+// ofAWS marks a policy of AWS in markers: no name of a policy has the character.
+const ofAWS = "/"
+
+// listManaged lists the policies of AWS that the page has. more says that it
+// leaves the page's rest, which is q.page then, to the account's own.
+func (s *Service) listManaged(v *visit, q *listPoliciesRequest, out *listPoliciesResponse) (more bool, err error) {
+	last, err := q.page.last()
+	if err != nil || q.Scope == "Local" || last != "" && !strings.HasPrefix(last, ofAWS) {
+		return err == nil, err
+	}
+	for _, m := range managed.All() {
+		if ofAWS+m.Name <= last {
+			continue
+		}
+		if out.full(q.page, len(out.Policies), last) {
+			return false, nil
+		}
+		described, err := s.describeManaged(v, m)
+		if err != nil {
+			return false, err
+		}
+		out.take(q, described)
+		last = ofAWS + m.Name
+	}
+	if q.Scope != "AWS" && out.full(q.page, len(out.Policies), last) {
+		return false, nil
+	}
+	q.page = page{MaxItems: q.page.limit() - len(out.Policies)}
+	return true, nil
+}
+
+// take adds a policy that the request wants.
+func (out *listPoliciesResponse) take(q *listPoliciesRequest, p describedPolicy) bool {
+	if !q.wants(p) {
+		return false
+	}
+	out.Policies = append(out.Policies, p)
+	return true
 }
 
 func (q *listPoliciesRequest) wants(p describedPolicy) bool {

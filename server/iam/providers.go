@@ -118,20 +118,24 @@ func putProvider(v *visit, p *state.OIDCProvider) error {
 
 // provider reads the provider that a request names.
 func (s *Service) provider(v *visit, q *providerRequest) (*state.OIDCProvider, error) {
+	p, err := s.providerAt(v, q)
+	if err != nil || p == nil {
+		return nil, either(err, noSuchEntity("OpenIDConnect Provider not found for arn %s", q.ARN))
+	}
+	return p, nil
+}
+
+// providerAt is provider where there may be none: then it answers nil.
+func (s *Service) providerAt(v *visit, q *providerRequest) (*state.OIDCProvider, error) {
 	v.c.Record.Parameters = q.recorded()
 	if err := s.permit(v, q.ARN); err != nil {
 		return nil, err
 	}
-	missing := noSuchEntity("OpenIDConnect Provider not found for arn %s", q.ARN)
 	issuer, own := strings.CutPrefix(q.ARN, "arn:aws:iam::"+v.account+":oidc-provider/")
 	if !own {
-		return nil, missing
+		return nil, nil
 	}
-	p, err := state.OIDCProviders.Get(v.tx, v.account, issuer)
-	if err != nil || p == nil {
-		return nil, either(err, missing)
-	}
-	return p, nil
+	return state.OIDCProviders.Get(v.tx, v.account, issuer)
 }
 
 type providerResponse struct {
@@ -173,9 +177,11 @@ func (s *Service) listProviders(v *visit, _ *struct{}) (any, error) {
 	return out, err
 }
 
+// deleteProvider deletes a provider, and succeeds where there is none
+// ("DeleteOpenIDConnectProvider", IAM API reference).
 func (s *Service) deleteProvider(v *visit, q *providerRequest) (any, error) {
-	p, err := s.provider(v, q)
-	if err != nil {
+	p, err := s.providerAt(v, q)
+	if err != nil || p == nil {
 		return nil, err
 	}
 	state.OIDCProviders.Delete(v.tx, v.account, p.URL)

@@ -57,6 +57,9 @@ type (
 	accessKeyElements struct {
 		AccessKey recordedEntity `json:"accessKey"`
 	}
+	versionElements struct {
+		Version recordedVersion `json:"policyVersion"`
+	}
 	providerElements struct {
 		ARN string `json:"openIDConnectProviderArn"`
 	}
@@ -77,4 +80,11 @@ type recordedEntity struct {
 	AccessKeyID string `json:"accessKeyId,omitempty"`
 	Status      string `json:"status,omitempty"`
 	CreateDate  string `json:"createDate"`
+}
+
+// recordedVersion is a version of a policy that was made.
+type recordedVersion struct {
+	VersionID  string `json:"versionId"`
+	IsDefault  bool   `json:"isDefaultVersion"`
+	CreateDate string `json:"createDate"`
 }

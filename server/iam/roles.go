@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/query"
 	"github.com/cofre-kms/cofre/server/shape"
 	"github.com/cofre-kms/cofre/server/state"
@@ -64,17 +65,18 @@ type role struct {
 
 // describeRole is a role as GetRole answers it; lists leave the last two members
 // out.
-func describeRole(r *state.Role) role {
-	d := listedRole(r)
+func describeRole(v *visit, r *state.Role) (role, error) {
+	d, err := listedRole(v, r)
 	d.PermissionsBoundary, d.Tags = boundaryOf(r.Boundary), tagsOf(r.Tags)
-	return d
+	return d, err
 }
 
-func listedRole(r *state.Role) role {
+func listedRole(v *visit, r *state.Role) (role, error) {
+	trust, err := authz.Shown(v.tx, r.Trust, r.TrustIDs)
 	return role{
 		Path: r.Path, RoleName: r.Name, RoleID: r.ID, ARN: r.ARN(), CreateDate: query.Time(r.Created),
-		AssumeRolePolicyDocument: escaped(r.Trust), Description: r.Description, MaxSessionDuration: r.MaxSession,
-	}
+		AssumeRolePolicyDocument: escaped(trust), Description: r.Description, MaxSessionDuration: r.MaxSession,
+	}, err
 }
 
 type roleResponse struct{ Role role }
@@ -106,7 +108,8 @@ func (s *Service) createRole(v *visit, q *createRoleRequest) (any, error) {
 	v.c.Record.Response = roleElements{recordedEntity{
 		Path: path, RoleName: r.Name, RoleID: id, ARN: r.ARN(), CreateDate: calendar(r.Created),
 	}}
-	return roleResponse{describeRole(r)}, errors.Join(
+	made, err := describeRole(v, r)
+	return roleResponse{made}, errors.Join(err,
 		state.Roles.Put(v.tx, r, v.account, name),
 		state.Identities.Put(v.tx, &state.Identity{AccountID: v.account, Kind: state.RoleKind, Name: name}, id),
 		v.changed(),
@@ -159,7 +162,8 @@ func (s *Service) getRole(v *visit, q *nameRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return roleResponse{describeRole(r)}, nil
+	described, err := describeRole(v, r)
+	return roleResponse{described}, err
 }
 
 type listRolesResponse struct {
@@ -173,14 +177,17 @@ func (s *Service) listRoles(v *visit, q *listPathRequest) (any, error) {
 		return nil, err
 	}
 	out := &listRolesResponse{}
+	var failed error
 	err := list(v, state.Roles, q.page, &out.truncation, func(r *state.Role) bool {
 		if !strings.HasPrefix(r.Path, q.PathPrefix) {
 			return false
 		}
-		out.Roles = append(out.Roles, listedRole(r))
+		listed, err := listedRole(v, r)
+		failed = errors.Join(failed, err)
+		out.Roles = append(out.Roles, listed)
 		return true
 	})
-	return out, err
+	return out, errors.Join(err, failed)
 }
 
 type updateRoleRequest struct {
@@ -227,7 +234,8 @@ func (s *Service) updateRoleDescription(v *visit, q *updateRoleRequest) (any, er
 	}
 	next := *r
 	next.Description = q.Description
-	return roleResponse{describeRole(&next)}, s.putRole(v, &next)
+	described, err := describeRole(v, &next)
+	return roleResponse{described}, errors.Join(err, s.putRole(v, &next))
 }
 
 type updateTrustRequest struct{ RoleName, Trust string }

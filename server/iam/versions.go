@@ -72,6 +72,7 @@ func (s *Service) createVersion(v *visit, q *createVersionRequest) (any, error) 
 		next.Default, next.Updated = number, v.now()
 	}
 	made := version{VersionID: versionID(number), IsDefaultVersion: q.SetAsDefault, CreateDate: query.Time(v.now())}
+	v.c.Record.Response = versionElements{recordedVersion{made.VersionID, made.IsDefaultVersion, calendar(v.now())}}
 	return versionResponse{made}, errors.Join(
 		state.PolicyVersions.Put(v.tx, &state.PolicyVersion{Text: q.Document, Created: v.now()}, v.account, name, versionKey(number)),
 		s.putPolicy(v, &next),

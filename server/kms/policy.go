@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"strings"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/authz"
@@ -104,25 +103,8 @@ func (s *Service) getKeyPolicy(_ context.Context, tx *fsm.Txn, c *call.Call, req
 	if stored == nil {
 		return &getKeyPolicyResponse{Policy: authz.DefaultKeyPolicy(k.AccountID), PolicyName: policyName}, nil
 	}
-	text, err := shownPolicy(tx, stored)
+	text, err := authz.Shown(tx, stored.Text, stored.IDs)
 	return &getKeyPolicyResponse{Policy: text, PolicyName: policyName}, err
-}
-
-// shownPolicy is the text of a policy. A user or role that is no more stands in
-// it by its unique id, as in AWS: the name may be another's by now ("AWS JSON
-// policy elements: Principal" in the IAM user guide).
-func shownPolicy(tx *fsm.Txn, p *state.KeyPolicy) (string, error) {
-	text := p.Text
-	for arn, id := range p.IDs {
-		known, err := state.Identities.Get(tx, id)
-		if err != nil {
-			return "", err
-		}
-		if known == nil {
-			text = strings.ReplaceAll(text, `"`+arn+`"`, `"`+id+`"`)
-		}
-	}
-	return text, nil
 }
 
 type listKeyPoliciesResponse struct {
