@@ -10,18 +10,21 @@ import (
 )
 
 // Protocol is how the requests and answers of a service look on the wire. It is
-// immutable and safe for concurrent use. [JSON] and [Query] make them.
+// immutable and safe for concurrent use. [JSON], [Query] and [REST] make them.
 type Protocol interface {
 	// operation answers which operation a request asks for, and whether it is one
 	// to this service at all.
 	operation(r *http.Request, body []byte) (name string, ours bool)
 	// likely says whether a request without a readable body is one to this service.
 	likely(r *http.Request) bool
+	// input answers what the operation that a request asks for decodes. Its error is
+	// a *call.Error.
+	input(r *http.Request, body []byte) ([]byte, error)
 	// exception answers an exception as clients of the service know it, with its
 	// HTTP status.
 	exception(e *call.Error) *call.Error
-	// contentType is that of answers.
-	contentType() []string
+	// contentType is that of an answer, nil where it is an exception's.
+	contentType(response any) []string
 	// encode writes the answer of an operation; response is not nil unless the
 	// operation has no output.
 	encode(a *answerBody, operation, requestID string, response any) error
@@ -50,6 +53,8 @@ func (p jsonProtocol) likely(r *http.Request) bool {
 	return ours
 }
 
+func (jsonProtocol) input(_ *http.Request, body []byte) ([]byte, error) { return body, nil }
+
 func (jsonProtocol) exception(e *call.Error) *call.Error { return withStatus(e) }
 
 // Header values that never vary, shared by all answers.
@@ -58,7 +63,7 @@ var (
 	contentTypeXML  = []string{"text/xml"}
 )
 
-func (jsonProtocol) contentType() []string { return contentTypeJSON }
+func (jsonProtocol) contentType(any) []string { return contentTypeJSON }
 
 func (jsonProtocol) encode(a *answerBody, _, _ string, response any) error {
 	if response == nil {
@@ -105,9 +110,11 @@ func (queryProtocol) form(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/" && strings.EqualFold(strings.TrimSpace(mediaType), formType)
 }
 
+func (queryProtocol) input(_ *http.Request, body []byte) ([]byte, error) { return body, nil }
+
 func (queryProtocol) exception(e *call.Error) *call.Error { return withStatus(query.Translate(e)) }
 
-func (queryProtocol) contentType() []string { return contentTypeXML }
+func (queryProtocol) contentType(any) []string { return contentTypeXML }
 
 func (p queryProtocol) encode(a *answerBody, operation, requestID string, response any) error {
 	return query.Response(&a.buf, p.namespace, operation, requestID, response)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/cofre-kms/cofre/server/rest"
 )
 
 // answerBody is the memory that an answer is encoded in. It is wiped and used
@@ -46,6 +48,10 @@ var (
 
 // respond writes the answer and takes note of it.
 func (s *Server) respond(w http.ResponseWriter, x *exchange, response any, err error) {
+	if answer, ok := response.(*rest.Stream); ok && err == nil {
+		s.stream(w, x, answer)
+		return
+	}
 	a := answerBodies.Get().(*answerBody)
 	defer a.free()
 	protocol := x.op.service.protocol
@@ -59,16 +65,23 @@ func (s *Server) respond(w http.ResponseWriter, x *exchange, response any, err e
 		status, code = answer.Status, answer.Code
 		a.buf.Reset()
 		protocol.encodeException(a, x.call.RequestID, answer)
+		response = nil
 	}
-	s.write(w, x, status, a.buf.Bytes())
+	s.header(w, x, protocol.contentType(response))
+	s.write(w, status, a.buf.Bytes())
 	s.note(x, status, code, err)
 }
 
-func (s *Server) write(w http.ResponseWriter, x *exchange, status int, body []byte) {
+// header sets what all answers have.
+func (s *Server) header(w http.ResponseWriter, x *exchange, contentType []string) {
 	h := w.Header()
 	h["x-amzn-RequestId"] = []string{x.call.RequestID} // in AWS's own spelling
-	h["Content-Type"] = x.op.service.protocol.contentType()
+	h["Content-Type"] = contentType
 	h["Cache-Control"], h["Expires"], h["Pragma"] = cacheControl, expires, pragma
+}
+
+func (s *Server) write(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
 	h["Content-Length"] = lengthZero
 	if len(body) > 0 {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}

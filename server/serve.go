@@ -19,10 +19,11 @@ import (
 
 // exchange is one request on its way through the server.
 type exchange struct {
-	call  call.Call
-	op    *operation
-	start time.Time
-	body  *body
+	request *http.Request
+	call    call.Call
+	op      *operation
+	start   time.Time
+	body    *body
 
 	charged []string // the quotas that the request was taken from
 }
@@ -30,7 +31,7 @@ type exchange struct {
 // serve is the path of every operation: read, authenticate, decode, run and
 // record as one transaction, answer.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{op: s.lookup(r, nil), start: s.now(), body: newBody()}
+	x := &exchange{request: r, op: s.lookup(r, nil), start: s.now(), body: newBody()}
 	defer x.body.free()
 	x.call.RequestID, x.call.EventID = newIDs()
 	x.call.Time, x.call.SourceIP = s.dated(), sourceIP(r.RemoteAddr)
@@ -109,7 +110,7 @@ func (s *Server) transact(ctx context.Context, x *exchange, who *caller) (any, e
 // nobody vouches for is turned away like one whose signature is wrong.
 func (s *Server) vouched(ctx context.Context, r *http.Request, x *exchange) (any, error) {
 	x.describe(r, s.region)
-	request, err := x.op.Decode(x.body.bytes())
+	request, err := x.decode()
 	var principal *call.Principal
 	if err == nil {
 		principal, err = x.op.Vouch(ctx, s.node.View(), request)
@@ -186,11 +187,19 @@ func decode(x *exchange) (*call.Operation, any) {
 	if x.op == x.op.service.unknown {
 		return x.op.Operation, nil
 	}
-	request, err := x.op.Decode(x.body.bytes())
+	request, err := x.decode()
 	if err == nil {
 		return x.op.Operation, request
 	}
 	return refusing(x.op.Name, x.op.ReadOnly, err), nil
+}
+
+func (x *exchange) decode() (any, error) {
+	input, err := x.op.service.protocol.input(x.request, x.body.bytes())
+	if err != nil {
+		return nil, err
+	}
+	return x.op.Decode(input)
 }
 
 // refusing is an operation that is refused whatever the request.
