@@ -10,6 +10,10 @@ var (
 	// ErrUnavailable is returned when the device failed: lost, dead, logged out
 	// for good. It turns health red; every other error leaves it alone.
 	ErrUnavailable = errors.New("HSM partition unavailable")
+	// ErrPIN is returned when the partition refuses the PIN. Nobody tries again by
+	// himself: a token locks itself after a few wrong ones. It is ErrUnavailable
+	// too.
+	ErrPIN = fmt.Errorf("%w: the PIN is refused", ErrUnavailable)
 	// ErrTimeout is returned when the device did not answer in time. The call may
 	// still be running inside it.
 	ErrTimeout = errors.New("HSM call timed out")

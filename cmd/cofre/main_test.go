@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,13 +22,14 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command as operators do. A script has a free port in each
 // of $API, $CLUSTER, $METRICS, $CLUSTER2, …, and the command await, which waits
-// until a URL answers 200.
+// until a URL answers 200, and exits, which demands an exit code.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await": await,
+			"exits": exits,
 		},
 	})
 }
@@ -50,6 +53,17 @@ func setup(env *testscript.Env) error {
 		}
 	}
 	return os.WriteFile(filepath.Join(env.WorkDir, "pin"), []byte("correct horse battery staple\n"), 0o600)
+}
+
+// exits CODE COMMAND … demands an exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ...")
+	}
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("%v: %v", args[1:], err)
+	}
 }
 
 // await URL waits until it answers 200, a second at a time.

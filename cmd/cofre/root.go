@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/internal/config"
 )
 
@@ -16,6 +17,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1 // the command was understood, and failed
 	exitUsage   = 2 // the command line or the configuration is wrong
+	exitPIN     = 3 // the partition refuses the PIN: trying again could lock the token
 )
 
 // streams are where a command reads and writes.
@@ -39,7 +41,16 @@ func run(ctx context.Context, args []string, std streams) int {
 		return exitOK
 	}
 	fmt.Fprintln(std.err, "cofre:", err)
-	if failed := (failedError{}); errors.As(err, &failed) {
+	return exitCode(err)
+}
+
+// exitCode is the exit code of a command that ended with an error.
+func exitCode(err error) int {
+	failed := failedError{}
+	switch {
+	case errors.Is(err, hsm.ErrPIN):
+		return exitPIN
+	case errors.As(err, &failed):
 		return exitFailure
 	}
 	return exitUsage

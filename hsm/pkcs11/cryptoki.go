@@ -100,6 +100,9 @@ type attribute struct {
 type tokenInfo struct {
 	label, manufacturer, model, serial string
 	maxSessions                        uint // 0 where there is no limit
+	// locked says that the user's PIN is locked, lastTry that the next wrong one
+	// locks it (CKF_USER_PIN_LOCKED and CKF_USER_PIN_FINAL_TRY, PKCS #11 v2.40 §3.2).
+	locked, lastTry bool
 }
 
 // failure is the error of a PKCS#11 function. Who knows that another is to

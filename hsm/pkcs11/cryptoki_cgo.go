@@ -62,6 +62,7 @@ func (l *library) TokenInfo(slot uint) (tokenInfo, error) {
 	info := tokenInfo{
 		label: trim(t.Label), manufacturer: trim(t.ManufacturerID),
 		model: trim(t.Model), serial: trim(t.SerialNumber),
+		locked: t.Flags&p11.CKF_USER_PIN_LOCKED != 0, lastTry: t.Flags&p11.CKF_USER_PIN_FINAL_TRY != 0,
 	}
 	// CK_UNAVAILABLE_INFORMATION is ^0, CK_EFFECTIVELY_INFINITE is 0 (§9.2).
 	if t.MaxRwSessionCount != ^uint(0) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -192,6 +193,48 @@ func TestRefusedLogin(t *testing.T) {
 			t.Errorf("%d attempts to log in", n)
 		}
 	})
+}
+
+// TestLastTry: the one try that is left is the operator's. Once somebody has
+// logged in, the partition does so too, by itself.
+func TestLastTry(t *testing.T) {
+	in(t, func(t *testing.T, f *fake, p *Partition, key hsm.WrappedKey) {
+		token := f.tokens[0]
+		token.info.lastTry = true
+		f.arm(failing{function: "C_GenerateRandom", code: p11.CKR_USER_NOT_LOGGED_IN, lose: loseLogins})
+		before := token.logins
+		for range 10 {
+			wants(t, "with one try left", p.random(), hsm.ErrPIN)
+			time.Sleep(time.Minute)
+		}
+		if token.logins != before {
+			t.Errorf("%d attempts to log in", token.logins-before)
+		}
+		token.info.lastTry = false
+		must(t, p.random())
+	})
+}
+
+// TestRefusalsSayWhatToDo: which token in which slot, and what about the PIN, in
+// words; and the code.
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	for refusal, reason := range refusals {
+		f := newFake(t, "other", "one")
+		f.arm(failing{function: "C_Login", code: refusal})
+		_, err := open(t.Context(), fakeConfig("one"), f.process())
+		wants(t, reason, err, hsm.ErrPIN)
+		for _, part := range []string{`token "one"`, "serial of one", "slot 1", "PIN", reason, fmt.Sprintf("CKR 0x%08X", refusal)} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("no %q in: %v", part, err)
+			}
+		}
+		if strings.Contains(err.Error(), string(fakeConfig("one").PIN)) {
+			t.Errorf("the PIN is in: %v", err)
+		}
+		if f.tokens[1].logins > 1 {
+			t.Errorf("%s: %d attempts to log in", reason, f.tokens[1].logins)
+		}
+	}
 }
 
 // TestTokenAway: while the token is away, calls fail at once and the token is

@@ -76,7 +76,9 @@ func TestOpenRefuses(t *testing.T) {
 		change func(*fake, *Config)
 		want   error
 	}{
-		"a wrong PIN":      {func(_ *fake, c *Config) { c.PIN = "4321" }, hsm.ErrUnavailable},
+		"a wrong PIN":      {func(_ *fake, c *Config) { c.PIN = "4321" }, hsm.ErrPIN},
+		"a locked PIN":     {func(f *fake, _ *Config) { f.tokens[0].info.locked = true }, hsm.ErrPIN},
+		"the last try":     {func(f *fake, _ *Config) { f.tokens[0].info.lastTry = true }, hsm.ErrPIN},
 		"no such token":    {func(_ *fake, c *Config) { c.URI = "pkcs11:token=other?module-path=/fake" }, hsm.ErrUnavailable},
 		"two such tokens":  {func(_ *fake, c *Config) { c.URI = "pkcs11:manufacturer=Fake?module-path=/fake" }, hsm.ErrUnavailable},
 		"no GCM":           {func(f *fake, _ *Config) { f.mechanisms = f.mechanisms[2:] }, hsm.ErrUnsupported},

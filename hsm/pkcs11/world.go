@@ -133,10 +133,10 @@ func (p *Partition) choose(w *world, first bool) error {
 
 // furnish logs in and fills the session's world.
 func (s *session) furnish() error {
-	if err := s.Login(s.handle, string(s.p.pin)); err != nil && code(err) != p11.CKR_USER_ALREADY_LOGGED_IN {
-		return fmt.Errorf("logging in: %w", err)
+	err := s.login()
+	if err != nil {
+		return err
 	}
-	var err error
 	if s.w.domains, err = s.findDomains(); err != nil {
 		return err
 	}

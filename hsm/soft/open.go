@@ -47,7 +47,7 @@ type Config struct {
 
 // ErrWrongPIN is returned by Open when the PIN does not open the file, or the
 // file is damaged: an authenticated seal cannot tell.
-var ErrWrongPIN = errors.New("the PIN is wrong, or the partition file is damaged")
+var ErrWrongPIN = fmt.Errorf("%w: the PIN is wrong, or the partition file is damaged", hsm.ErrPIN)
 
 // ErrLocked is returned by Open when another process has the partition open.
 var ErrLocked = errors.New("another process has the partition open")

@@ -71,7 +71,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), Config{Path: path, PIN: "wrong"})
-	if !errors.Is(err, ErrWrongPIN) || strings.Contains(err.Error(), "correct") {
+	if !errors.Is(err, ErrWrongPIN) || !errors.Is(err, hsm.ErrPIN) || strings.Contains(err.Error(), "correct") {
 		t.Errorf("a wrong PIN: %v", err)
 	}
 	if _, err := Open(t.Context(), Config{Path: path}); err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ var (
 	raceFlag    = flag.Bool("faults.race", false, "run the nodes under the race detector")
 	clockFlag   = flag.Bool("faults.clocks", false, "step the nodes' clocks; the binary is then one whose time.Now can be wrong")
 	tagsFlag    = flag.String("faults.tags", "", "build tags of the nodes, such as planted_early")
+	onlyFlag    = flag.String("faults.only", "", "names of the nemeses that act, with commas between; empty: all")
 	folderFlag  = flag.String("faults.dir", "", "where the folders of failed runs go; empty: the system's folder for temporary files")
 )
 
@@ -61,6 +63,9 @@ func prepareTools(t *testing.T) (tools tools) {
 	dir := t.TempDir()
 	var err error
 	more := []string{"-tags", *tagsFlag}
+	if *onlyFlag != "" {
+		tools.only = strings.Split(*onlyFlag, ",")
+	}
 	if tools.clocks = *clockFlag; tools.clocks {
 		arguments, err := overlay(dir)
 		if err != nil {
@@ -198,6 +203,9 @@ func flags() (text string) {
 	}
 	if *raceFlag {
 		text += " --race"
+	}
+	if *onlyFlag != "" {
+		text += " --only " + *onlyFlag
 	}
 	if *tagsFlag != "" {
 		text += " --tags " + *tagsFlag

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -27,9 +28,11 @@ var nemeses = []nemesis{
 	{"stop-leader", 2, nil, func(w *world, r *rand.Rand) { w.stopSome(r, w.leader(r)) }},
 	{"pause-one", 2, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.some(r)) }},
 	{"pause-leader", 4, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.leader(r)) }},
+	{"pause-leaders", 3, nil, (*world).pauseLeaders},
 	{"pause-majority", 1, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.shuffled(r)[:len(w.victims)/2+1]...) }},
 	{"rolling-restart", 1, nil, (*world).rollingRestart},
 	{"left-behind", 1, nil, (*world).leaveBehind},
+	{"wrong-pin", 2, nil, (*world).wrongPIN},
 
 	{"isolate-leader", 4, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.leader(r)) }},
 	{"isolate-one", 2, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.some(r)) }},
@@ -62,9 +65,12 @@ func fiveNodes(w *world) bool  { return w.network != nil && len(w.victims) >= 4 
 func withClocks(w *world) bool { return w.victims[0].clock != nil }
 func withModule(w *world) bool { return w.victims[0].module != nil }
 
+// chosen says whether a nemesis may act.
+func (w *world) chosen(n nemesis) bool { return len(w.only) == 0 || slices.Contains(w.only, n.name) }
+
 // torment runs nemeses one after the other until ctx is done.
 func (w *world) torment(ctx context.Context, r *rand.Rand, pause time.Duration) {
-	able := slices.DeleteFunc(slices.Clone(nemeses), func(n nemesis) bool { return n.able != nil && !n.able(w) })
+	able := slices.DeleteFunc(slices.Clone(nemeses), func(n nemesis) bool { return !w.chosen(n) || n.able != nil && !n.able(w) })
 	total := 0
 	for _, n := range able {
 		total += n.weight
@@ -121,6 +127,18 @@ func (w *world) stopSome(r *rand.Rand, victims ...*victim) {
 // pauseSome pauses for longer than the lease of 300 ms.
 func (w *world) pauseSome(r *rand.Rand, victims ...*victim) {
 	w.hold(victims, w.pause, func() time.Duration { return span(r, 350*time.Millisecond, 8*time.Second) }, w.resume)
+}
+
+// pauseLeaders pauses whoever leads, and its successors, each before or after the
+// last one goes on.
+func (w *world) pauseLeaders(r *rand.Rand) {
+	var pauses sync.WaitGroup
+	defer pauses.Wait()
+	for range 3 + r.IntN(5) {
+		leader, own := w.leader(r), rand.New(rand.NewPCG(r.Uint64(), 0))
+		pauses.Go(func() { w.pauseSome(own, leader) })
+		sleep(context.Background(), span(r, 300*time.Millisecond, 4*time.Second))
+	}
 }
 
 // rollingRestart stops and starts all nodes, the next one when the last is ready,

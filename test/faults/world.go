@@ -23,6 +23,7 @@ type world struct {
 	log     io.Writer // what happened when
 	began   time.Time
 
+	only     []string // names of the nemeses that act; empty: all
 	objects  *workload.Objects
 	recorder *history.Recorder
 
@@ -75,7 +76,8 @@ type tools struct {
 	clocks bool   // the binary's clocks can be wrong
 	module string // the PKCS #11 module that fails on demand
 	kinds  []string
-	root   bool // namespaces and mounts are permitted
+	root   bool     // namespaces and mounts are permitted
+	only   []string // names of the nemeses that act; empty: all
 }
 
 // config is what a seed decides about a cluster, where no flag does.
@@ -91,7 +93,7 @@ func (c config) String() string { return fmt.Sprintf("%d nodes, %s, %s", c.nodes
 func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *world {
 	t.Helper()
 	w := &world{
-		log: log, began: time.Now(), faults: make(map[string]int),
+		log: log, began: time.Now(), only: tools.only, faults: make(map[string]int),
 		objects: workload.NewObjects(), recorder: history.NewRecorder(),
 	}
 	if tools.root {

@@ -63,10 +63,10 @@ func (c *Cluster) newNode(name string, port int) (*Node, error) {
 		"[api]\nlisten = %q\n[cluster]\nlisten = %q\nlog_store = %q\n"+
 		"[hsm]\n%s\npin_file = %q\n[admin]\nsocket = %q\n[log]\nlevel = \"debug\"\n[metrics]\nlisten = %q\n",
 		name, n.DataDir(), Region, West, Europe, n.Addr, n.PeerAddr, c.cfg.LogStore,
-		hsm, filepath.Join(n.dir, "pin"), filepath.Join(n.dir, "admin.sock"), n.MetricsAddr)
+		hsm, n.PINFile(), filepath.Join(n.dir, "admin.sock"), n.MetricsAddr)
 	n.env = environment("SOFTHSM2_CONF=" + filepath.Join(n.dir, "softhsm2.conf"))
 	err := errors.Join(
-		os.WriteFile(filepath.Join(n.dir, "pin"), []byte(pin+"\n"), 0o600),
+		os.WriteFile(n.PINFile(), []byte(pin+"\n"), 0o600),
 		os.WriteFile(n.config(), []byte(text), 0o600),
 	)
 	if err == nil && c.cfg.Prepare != nil {
@@ -94,6 +94,12 @@ func (n *Node) config() string { return filepath.Join(n.dir, "cofre.toml") }
 func (n *Node) Dir() string     { return n.dir }
 func (n *Node) DataDir() string { return filepath.Join(n.dir, "data") }
 func (n *Node) logFile() string { return filepath.Join(n.dir, "log") }
+
+// PINFile holds the PIN of the node's partition.
+func (n *Node) PINFile() string { return filepath.Join(n.dir, "pin") }
+
+// Log answers the last lines of what the node has logged.
+func (n *Node) Log(lines int) string { return string(tail(n.logFile(), lines)) }
 
 // URL is the endpoint that clients use.
 func (n *Node) URL() string { return "https://" + n.Addr }
@@ -179,6 +185,17 @@ func (n *Node) Stop() error {
 		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines go to the log
 		<-p.ended
 		return fmt.Errorf("%s does not stop", n.Name)
+	}
+}
+
+// AwaitEnd returns the exit code of a process that ends by itself before ctx does.
+func (n *Node) AwaitEnd(ctx context.Context) (code int, err error) {
+	p := n.proc.Load()
+	select {
+	case <-p.ended:
+		return p.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%s runs on: %w", n.Name, ctx.Err())
 	}
 }
 
