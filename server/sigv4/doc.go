@@ -1,5 +1,6 @@
 // Package sigv4 verifies AWS Signature Version 4 in its header form ("Create a
-// signed AWS API request", IAM user guide).
+// signed AWS API request", IAM user guide), and makes it for the few requests that
+// Cofre itself sends.
 //
 // It knows neither users nor where secrets are kept: its caller looks the access
 // key up between [Verifier.Claim], which says whose signature it claims to be,
