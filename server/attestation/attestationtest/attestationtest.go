@@ -20,7 +20,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Now is when all documents are made. Certificates are valid from an hour before.
+// Now is when documents are made where a Plan does not say otherwise.
 var Now = time.Date(2026, 8, 10, 22, 38, 27, 0, time.UTC)
 
 // Authority is a hypervisor's public key infrastructure: a root, one between, and
@@ -30,10 +30,14 @@ type Authority struct {
 	Bundle [][]byte // DER, the root first
 	Leaf   []byte   // DER
 	Key    *ecdsa.PrivateKey
+	now    time.Time
 }
 
 // Plan says how an authority is made; the zero value is right.
 type Plan struct {
+	// Now is when the documents are made, certificates are valid from an hour
+	// before; zero means the package's Now.
+	Now           time.Time
 	Curve         elliptic.Curve // of the key that signs documents
 	Leaf, Between func(*x509.Certificate)
 }
@@ -41,10 +45,13 @@ type Plan struct {
 // New makes an authority.
 func New(t testing.TB, p Plan) *Authority {
 	t.Helper()
+	if p.Now.IsZero() {
+		p.Now = Now
+	}
 	rootKey, betweenKey := NewKey(t, elliptic.P384()), NewKey(t, elliptic.P384())
-	root := template("aws.nitro-enclaves", 24*365*time.Hour, true)
-	between := template("zone.nitro-enclaves", 24*time.Hour, true)
-	leaf := template("i-0123.zone", 3*time.Hour, false)
+	root := template(p.Now, "aws.nitro-enclaves", 24*365*time.Hour, true)
+	between := template(p.Now, "zone.nitro-enclaves", 24*time.Hour, true)
+	leaf := template(p.Now, "i-0123.zone", 3*time.Hour, false)
 	if p.Between != nil {
 		p.Between(between)
 	}
@@ -54,7 +61,7 @@ func New(t testing.TB, p Plan) *Authority {
 	if p.Curve == nil {
 		p.Curve = elliptic.P384()
 	}
-	a := &Authority{Key: NewKey(t, p.Curve)}
+	a := &Authority{Key: NewKey(t, p.Curve), now: p.Now}
 	rootDER := sign(t, root, root, rootKey, rootKey)
 	a.Root = parse(t, rootDER)
 	betweenDER := sign(t, between, a.Root, betweenKey, rootKey)
@@ -63,10 +70,10 @@ func New(t testing.TB, p Plan) *Authority {
 	return a
 }
 
-func template(name string, life time.Duration, authority bool) *x509.Certificate {
+func template(now time.Time, name string, life time.Duration, authority bool) *x509.Certificate {
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name, Country: []string{"US"}, Organization: []string{"Amazon"}},
-		NotBefore: Now.Add(-time.Hour), NotAfter: Now.Add(life), BasicConstraintsValid: true, IsCA: authority,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(life), BasicConstraintsValid: true, IsCA: authority,
 		KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if authority {
@@ -114,7 +121,7 @@ type Payload = map[string]any
 // Payload answers the payload of a document as a hypervisor fills it.
 func (a *Authority) Payload(t testing.TB) Payload {
 	return Payload{
-		"module_id": "i-0123-enc4567", "digest": "SHA384", "timestamp": uint64(Now.UnixMilli()),
+		"module_id": "i-0123-enc4567", "digest": "SHA384", "timestamp": uint64(a.now.UnixMilli()),
 		"pcrs":        map[int][]byte{0: Fill(48, 0xa0), 1: Fill(48, 0xa1), 2: Fill(48, 0), 31: Fill(32, 0xff)},
 		"certificate": a.Leaf, "cabundle": a.Bundle, "public_key": PublicKey(t), "user_data": nil, "nonce": nil,
 	}
