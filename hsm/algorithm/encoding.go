@@ -1,6 +1,7 @@
 package algorithm
 
 import (
+	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -71,6 +72,13 @@ func unpadded(der []byte) ([]byte, error) {
 	return whole.FullBytes, nil
 }
 
+// whole says whether der is one element and nothing else. Only what a token
+// wrapped may end in padding.
+func whole(der []byte) bool {
+	var element asn1.RawValue
+	return unmarshal(der, &element) == nil
+}
+
 // parseStandard reads a PKCS#8 of an algorithm that crypto/x509 knows, which does
 // not mind what follows it.
 func parseStandard(der []byte) (any, error) {
@@ -100,6 +108,17 @@ func parseSPKI(der []byte, algorithm, parameters asn1.ObjectIdentifier) ([]byte,
 		return nil, errEncoding
 	}
 	return s.Key.Bytes, nil
+}
+
+// distinguished says whether a public key has its one encoding (X.690 §10).
+// Readers of structures do not mind what follows their last member.
+func distinguished(der []byte) bool {
+	var s spki
+	if unmarshal(der, &s) != nil {
+		return false
+	}
+	again, err := asn1.Marshal(s)
+	return err == nil && bytes.Equal(again, der)
 }
 
 func marshalPKCS8(algorithm, parameters asn1.ObjectIdentifier, private []byte) ([]byte, error) {

@@ -81,6 +81,10 @@ func Import(spec hsm.KeySpec, material []byte) (raw, public []byte, f hsm.Finger
 	if err != nil {
 		return nil, nil, f, err
 	}
+	if SecretSize(spec) == 0 && !whole(material) {
+		k.Wipe()
+		return nil, nil, f, fmt.Errorf("material of %s with something behind it: %w", spec, hsm.ErrInvalidKey)
+	}
 	if f, err = k.Fingerprint(); err != nil {
 		k.Wipe()
 		return nil, nil, f, err

@@ -42,6 +42,9 @@ func parsePublic(spec hsm.KeySpec, der []byte) (publicKey, error) {
 		return nil, fmt.Errorf("key spec %s has no public key: %w", spec, hsm.ErrUnsupported)
 	}
 	p, err := f.public(spec, der)
+	if err == nil && !distinguished(der) {
+		err = errEncoding
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a public key of %s: %w: %w", spec, hsm.ErrInvalidKey, err)
 	}
@@ -53,6 +56,20 @@ func parsePublic(spec hsm.KeySpec, der []byte) (publicKey, error) {
 func CheckPublic(spec hsm.KeySpec, der []byte) error {
 	_, err := parsePublic(spec, der)
 	return err
+}
+
+// Point answers the uncompressed point of a SubjectPublicKeyInfo of spec, on one
+// of the NIST curves (SEC 1 §2.3.3). What is none is [hsm.ErrInvalidKey].
+func Point(spec hsm.KeySpec, der []byte) ([]byte, error) {
+	p, err := parsePublic(spec, der)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := p.(nistPublic)
+	if !ok {
+		return nil, fmt.Errorf("a point of key spec %s: %w", spec, hsm.ErrUnsupported)
+	}
+	return key.key.Bytes()
 }
 
 // Verify checks a signature of what Sign of [hsm.Private] takes as digest. It is

@@ -3,8 +3,6 @@ package pkcs11
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/x509"
 	"fmt"
 	"math/big"
 
@@ -96,7 +94,7 @@ func (p *Partition) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) 
 	if !p.native(key.Spec) || !p.can.agreement || r.keyType != p11.CKK_EC || !algorithm.Agrees(key.Spec) {
 		return nil, fmt.Errorf("agreeing with key spec %q: %w", key.Spec, hsm.ErrUnsupported)
 	}
-	point, err := r.peer(peer)
+	point, err := algorithm.Point(key.Spec, peer)
 	if err != nil {
 		return nil, err
 	}
@@ -113,24 +111,6 @@ func (p *Partition) Agree(ctx context.Context, key hsm.WrappedKey, peer []byte) 
 		return err
 	})
 	return secret, err
-}
-
-// peer answers the point of a peer's public key, which is on the recipe's curve:
-// SoftHSM tells one that is not from a failure of its own by nothing.
-func (r *recipe) peer(public []byte) ([]byte, error) {
-	parsed, err := x509.ParsePKIXPublicKey(public)
-	if err != nil {
-		return nil, fmt.Errorf("reading a peer's public key: %w: %w", hsm.ErrInvalidKey, err)
-	}
-	key, ok := parsed.(*ecdsa.PublicKey)
-	if !ok || (key.Params().BitSize+7)/8 != r.size {
-		return nil, fmt.Errorf("a peer's public key of another kind: %w", hsm.ErrInvalidKey)
-	}
-	point, err := key.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("reading a peer's public key: %w: %w", hsm.ErrInvalidKey, err)
-	}
-	return point, nil
 }
 
 // agree answers the x-coordinate that a private key and a point make. It is the
