@@ -30,7 +30,7 @@ type Open func(t *testing.T, name string) hsm.Partition
 func Names() []string {
 	return []string{
 		"info", "domain", "reopen", "from", "to", "random", "identity", "encrypt",
-		"tampered", "vectors", "sign", "specs", "import", "invalid", "context", "concurrent", "close",
+		"tampered", "vectors", "sign", "specs", "import", "published", "invalid", "context", "concurrent", "close",
 	}
 }
 
@@ -48,6 +48,9 @@ func Conformance(t *testing.T, open Open) {
 	t.Run("sign", func(t *testing.T) { testSign(t, withDomain(t, open(t, "sign"))) })
 	t.Run("specs", func(t *testing.T) { Specs(t, withDomain(t, open(t, "specs")), generation) })
 	t.Run("import", func(t *testing.T) { Imports(t, withDomain(t, open(t, "import")), generation) })
+	t.Run("published", func(t *testing.T) {
+		Published(t, PartitionHolder(t, withDomain(t, open(t, "published")), generation))
+	})
 	t.Run("invalid keys", func(t *testing.T) { testInvalidKeys(t, withDomain(t, open(t, "invalid"))) })
 	t.Run("context", func(t *testing.T) { testContext(t, withDomain(t, open(t, "context"))) })
 	t.Run("concurrent", func(t *testing.T) { testConcurrent(t, withDomain(t, open(t, "concurrent"))) })
@@ -63,7 +66,7 @@ func withDomain(t *testing.T, p hsm.Partition) hsm.Partition {
 	return p
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
