@@ -25,6 +25,7 @@ type Event struct {
 	EventType           string       `json:"eventType"`
 	ManagementEvent     bool         `json:"managementEvent"`
 	RecipientAccountID  string       `json:"recipientAccountId"`
+	SharedEventID       string       `json:"sharedEventID,omitempty"` // of the records that two accounts have of one call
 	ServiceEventDetails any          `json:"serviceEventDetails,omitempty"`
 	EventCategory       string       `json:"eventCategory"`
 	TLSDetails          *TLSDetails  `json:"tlsDetails,omitempty"`

@@ -112,6 +112,9 @@ func (s *Server) vouched(ctx context.Context, r *http.Request, x *exchange) (any
 	x.describe(r, s.region)
 	request, err := x.decode()
 	var principal *call.Principal
+	if err == nil { // what vouches for the request may have been made a moment ago, elsewhere
+		err = s.node.Sync(ctx)
+	}
 	if err == nil {
 		principal, err = x.op.Vouch(ctx, s.node.View(), request)
 	}

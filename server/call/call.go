@@ -93,6 +93,9 @@ type Record struct {
 	Response   any // responseElements; nil is recorded as null
 	Additional any // additionalEventData; nil is left out
 	Resources  []ledger.Resource
+	// SharedWith is the account that gets a record of the call, too, where it
+	// succeeds: that of a resource of another account. Empty where none does.
+	SharedWith string
 }
 
 // Operation is a row of a service's table.

@@ -29,23 +29,13 @@ func encodeEvent(k *state.Key, e record.ServiceEvent) ([]byte, error) {
 	return record.Service(e)
 }
 
-// announce leaves the record of a service event for the steward. A transaction
-// has one audit record; where AWS writes another one beside that of the call, the
-// transaction leaves it in the state, encoded, and the steward commits it soon
-// after: once, because the entry goes with it. The call itself is on record
-// before it is answered, as every call.
+// announce leaves the record of a service event for the steward (record.Owe).
 func announce(tx *fsm.Txn, k *state.Key, e record.ServiceEvent) error {
 	event, err := encodeEvent(k, e)
 	if err != nil {
 		return err
 	}
-	id, err := uuid.NewRandom()
-	if err != nil {
-		return fmt.Errorf("drawing an id: %w", err)
-	}
-	const overdue = 0 // whatever the leader's clock says
-	return state.Announcements.Put(tx, &state.Announcement{Event: event},
-		state.DueTime(overdue), k.AccountID, k.Region, k.ID, state.DueTime(e.Time.UnixMilli()), id.String())
+	return record.Owe(tx, event, k.AccountID, k.Region, k.ID, e.Time)
 }
 
 // publish commits a record that was left.

@@ -25,6 +25,7 @@ type event struct {
 	eventID      string
 	eventType    string
 	recipient    string
+	shared       string // shared event id
 	readOnly     bool
 	identity     ledger.UserIdentity
 	resources    []ledger.Resource
@@ -134,6 +135,7 @@ func (e *event) append(b []byte, v variable) []byte {
 	b = appendMember(b, "eventType", e.eventType, maxName)
 	b = append(b, `,"managementEvent":true`...)
 	b = appendMember(b, "recipientAccountId", e.recipient, maxName)
+	b = appendOptional(b, "sharedEventID", e.shared, maxName)
 	if v.details != nil {
 		b = appendRaw(b, `,"serviceEventDetails":`, v.details)
 	}

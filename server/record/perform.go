@@ -25,14 +25,27 @@ func Perform(ctx context.Context, tx *fsm.Txn, c *call.Call, op *call.Operation,
 		}
 		response = nil
 	}
-	event, err := Encode(c, refusal)
+	text, err := encode(tx, c, refusal)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !dropped(c, refusal) {
-		tx.SetEvent(event)
+		tx.SetEvent(text)
 	}
 	return response, refusal, nil
+}
+
+// encode is Encode, and owes another account the record of a success where the
+// operation says so. Refusals are the caller's account's business alone.
+func encode(tx *fsm.Txn, c *call.Call, refusal *call.Error) ([]byte, error) {
+	if refusal != nil || c.Record.SharedWith == "" || c.Record.SharedWith == c.Principal.AccountID {
+		return Encode(c, refusal)
+	}
+	e, err := share(tx, c, eventOf(c))
+	if err != nil {
+		return nil, err
+	}
+	return e.encode()
 }
 
 // dropped says whether a call has no record, which only planted bugs do.

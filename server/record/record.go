@@ -25,7 +25,16 @@ const AdminService = "cofre"
 // a refused call has no response elements, and one that was denied names no
 // parameters and no resources either, as CloudTrail records it.
 func Encode(c *call.Call, refusal *call.Error) ([]byte, error) {
-	e := event{
+	e := eventOf(c)
+	if refusal != nil {
+		e.refuse(refusal)
+	}
+	return e.encode()
+}
+
+// eventOf is the event of a call that succeeds.
+func eventOf(c *call.Call) event {
+	return event{
 		eventTime:  c.Time,
 		source:     source(c.Service),
 		name:       c.Operation,
@@ -54,10 +63,6 @@ func Encode(c *call.Call, refusal *call.Error) ([]byte, error) {
 			IdentityProvider: c.Principal.Provider,
 		},
 	}
-	if refusal != nil {
-		e.refuse(refusal)
-	}
-	return e.encode()
 }
 
 // refuse turns the event of a call into that of its refusal.

@@ -110,6 +110,18 @@ func TestEncodeEqualsEncodingJSON(t *testing.T) {
 	})
 }
 
+// TestSharedID: where two accounts have a record, both have its shared event id.
+func TestSharedID(t *testing.T) {
+	c := exampleCall()
+	want := expected(c)
+	want.SharedEventID = "8f3f3b4e-3b1f-4c53-8a38-6d1f3f4a5b6c"
+	e := eventOf(c)
+	e.shared = want.SharedEventID
+	if got, err := e.encode(); err != nil || string(got) != standard(t, want) {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for _, test := range []struct {
 		name          string

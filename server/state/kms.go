@@ -250,5 +250,5 @@ var (
 	Expirations  = fsm.Table[Expiration]{Name: "expiration"}    // DueTime, account id, region, key id, material id
 	Rotations    = fsm.Table[Rotation]{Name: "rotation"}        // DueTime, account id, region, key id
 
-	Announcements = fsm.Table[Announcement]{Name: "announcement"} // DueTime, account id, region, key id, DueTime of the act, UUID
+	Announcements = fsm.Table[Announcement]{Name: "announcement"} // DueTime, account id, region, key id or request id, DueTime of the act, UUID
 )

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/shape"
@@ -112,7 +113,9 @@ func (s *Service) assumeRole(ctx context.Context, tx *fsm.Txn, c *call.Call, q *
 	if err != nil {
 		return nil, err
 	}
-	if role == nil { // which roles there are is nobody's business who may not assume them
+	if role != nil {
+		resource(c, role)
+	} else { // which roles there are is nobody's business who may not assume them
 		return nil, denied("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", c.Principal.ARN, q.RoleARN)
 	}
 	if err := s.mayAssume(tx, c, role, q); err != nil {
@@ -136,13 +139,23 @@ func (s *Service) assumeRole(ctx context.Context, tx *fsm.Txn, c *call.Call, q *
 	if err := inherit(session, c.Principal.Session, q.Tags); err != nil {
 		return nil, err
 	}
+	who := assumed(role, q.SessionName)
+	c.Record.Response = &recordedSession{
+		AssumedRoleUser: (*recordedRole)(&who), SourceIdentity: session.SourceIdentity, PackedPolicySize: packed,
+	}
 	made, err := s.issue(ctx, tx, c, session, seconds)
 	if err != nil {
 		return nil, err
 	}
 	return &assumeRoleResponse{
-		SourceIdentity: session.SourceIdentity, AssumedRoleUser: assumed(role, q.SessionName), Credentials: *made, PackedPolicySize: packed,
+		SourceIdentity: session.SourceIdentity, AssumedRoleUser: who, Credentials: *made, PackedPolicySize: packed,
 	}, nil
+}
+
+// resource makes a role the resource of a call; its account gets the record, too.
+func resource(c *call.Call, role *state.Role) {
+	c.Record.Resources = []ledger.Resource{{AccountID: role.AccountID, Type: "AWS::IAM::Role", ARN: role.ARN()}}
+	c.Record.SharedWith = role.AccountID
 }
 
 // findRole reads the role that an ARN names, nil where there is none.

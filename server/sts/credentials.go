@@ -19,10 +19,21 @@ type credentials struct {
 	Expiration      query.Time
 }
 
-// recordedCredentials are what the record says of them: no secret, and not the
+// recordedSession is what the record says of a session: no secret, and not the
 // token, which is none without it.
-type recordedCredentials struct {
-	Credentials recordedAccessKey `json:"credentials"`
+type recordedSession struct {
+	Credentials      recordedAccessKey `json:"credentials"`
+	AssumedRoleUser  *recordedRole     `json:"assumedRoleUser,omitempty"`
+	SourceIdentity   string            `json:"sourceIdentity,omitempty"`
+	PackedPolicySize int               `json:"packedPolicySize,omitempty"`
+	Subject          string            `json:"subjectFromWebIdentityToken,omitempty"`
+	Provider         string            `json:"provider,omitempty"`
+	Audience         string            `json:"audience,omitempty"`
+}
+
+type recordedRole struct {
+	AssumedRoleID string `json:"assumedRoleId"`
+	ARN           string `json:"arn"`
 }
 
 type recordedAccessKey struct {
@@ -30,7 +41,8 @@ type recordedAccessKey struct {
 	Expiration  string `json:"expiration"`
 }
 
-// issue makes the credentials of a session that lasts for some seconds.
+// issue makes the credentials of a session that lasts for some seconds, and adds
+// them to what is recorded.
 func (s *Service) issue(ctx context.Context, tx *fsm.Txn, c *call.Call, session *identity.Session, seconds int) (*credentials, error) {
 	session.Issued = c.Time.UnixMilli()
 	session.Expires = c.Time.Add(time.Duration(seconds) * time.Second).UnixMilli()
@@ -38,9 +50,14 @@ func (s *Service) issue(ctx context.Context, tx *fsm.Txn, c *call.Call, session 
 	if err != nil {
 		return nil, err
 	}
-	c.Record.Response = recordedCredentials{recordedAccessKey{
+	said, _ := c.Record.Response.(*recordedSession)
+	if said == nil {
+		said = &recordedSession{}
+	}
+	said.Credentials = recordedAccessKey{
 		AccessKeyID: made.AccessKeyID, Expiration: time.UnixMilli(made.Expires).UTC().Format("Jan 2, 2006, 3:04:05 PM"),
-	}}
+	}
+	c.Record.Response = said
 	return &credentials{
 		AccessKeyID: made.AccessKeyID, SecretAccessKey: string(made.Secret.Reveal()), SessionToken: made.Token, Expiration: query.Time(made.Expires),
 	}, nil

@@ -73,17 +73,20 @@ func trust(role *state.Role) (*policy.Document, error) {
 }
 
 // mayAssume decides by the role's trust policy and the caller's own, which have
-// to agree across accounts. Tags and a source identity are actions of their own.
+// to agree across accounts. Tags and a source identity are actions of their own,
+// also where a session only hands them on ("Pass session tags" and "Monitor and
+// control actions taken with assumed roles", IAM user guide).
 func (s *Service) mayAssume(tx *fsm.Txn, c *call.Call, role *state.Role, q *assumeRoleRequest) error {
 	document, err := trust(role)
 	if err != nil {
 		return err
 	}
 	actions := []string{"sts:AssumeRole"}
-	if len(q.Tags) > 0 {
+	from := c.Principal.Session
+	if len(q.Tags) > 0 || from != nil && len(from.Transitive) > 0 {
 		actions = append(actions, "sts:TagSession")
 	}
-	if q.SourceIdentity != "" {
+	if q.SourceIdentity != "" || from != nil && from.SourceIdentity != "" {
 		actions = append(actions, "sts:SetSourceIdentity")
 	}
 	for _, action := range actions {

@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/iam"
 	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/server/oidc"
 	"github.com/cofre-kms/cofre/server/query"
 	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/servertest"
@@ -23,12 +26,15 @@ type fixture struct {
 	identity *identity.Service
 	root     *identity.Credentials
 	service  *sts.Service
+	iam      *iam.Service
 	caller   call.Principal
 }
 
 func newFixture(t *testing.T) *fixture {
 	f := &fixture{node: servertest.New(t), identity: identity.New(identity.Config{HSM: servertest.NewHSM(t)})}
-	f.service = sts.New(sts.Config{Sessions: f.identity})
+	access := authz.New()
+	f.service = sts.New(sts.Config{Sessions: f.identity, Access: access, Tokens: oidc.New(nil)})
+	f.iam = iam.New(iam.Config{Keys: f.identity, Access: access})
 	if _, err := f.node.Transact(t.Context(), "", func(tx *fsm.Txn) (err error) {
 		f.root, err = f.identity.Genesis(t.Context(), tx, 1, "operators")
 		return err
@@ -50,7 +56,14 @@ func newFixture(t *testing.T) *fixture {
 // do calls an operation with a form and answers the body of its answer.
 func (f *fixture) do(t *testing.T, operation, form string) (string, error) {
 	t.Helper()
-	for _, op := range f.service.Operations() {
+	return f.call(t, "sts", sts.Namespace, f.service.Operations(), operation, form)
+}
+
+// call calls an operation of a service, after who vouches for it where that is
+// what it needs.
+func (f *fixture) call(t *testing.T, service, namespace string, table []call.Operation, operation, form string) (string, error) {
+	t.Helper()
+	for _, op := range table {
 		if op.Name != operation {
 			continue
 		}
@@ -58,7 +71,14 @@ func (f *fixture) do(t *testing.T, operation, form string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c := &call.Call{Service: "sts", RequestID: "r", EventID: "e", Time: time.Now(), Region: "us-east-1", Principal: f.caller}
+		c := &call.Call{Service: service, RequestID: "r", EventID: "e", Time: time.Now(), Region: "us-east-1", Principal: f.caller}
+		if op.Vouch != nil {
+			who, err := op.Vouch(t.Context(), f.node.View(), request)
+			if err != nil {
+				return "", err
+			}
+			c.Principal = *who
+		}
 		var response any
 		var refusal *call.Error
 		if _, err := f.node.Transact(context.Background(), "", func(tx *fsm.Txn) (err error) {
@@ -71,7 +91,7 @@ func (f *fixture) do(t *testing.T, operation, form string) (string, error) {
 			return "", refusal
 		}
 		var out bytes.Buffer
-		if err := query.Response(&out, sts.Namespace, operation, "r", response); err != nil {
+		if err := query.Response(&out, namespace, operation, "r", response); err != nil {
 			t.Fatal(err)
 		}
 		return out.String(), nil

@@ -129,6 +129,11 @@ func (s *Service) assumeRoleWithWebIdentity(ctx context.Context, tx *fsm.Txn, c 
 	if err != nil {
 		return nil, err
 	}
+	who := assumed(role, q.SessionName)
+	c.Record.Response = &recordedSession{
+		AssumedRoleUser: (*recordedRole)(&who), PackedPolicySize: packed,
+		Subject: q.token.Subject, Provider: q.provider.ARN(), Audience: q.token.Recipient(),
+	}
 	made, err := s.issue(ctx, tx, c, &identity.Session{
 		AccountID: role.AccountID, IssuerID: role.ID, Name: q.SessionName, Policies: policies, Provider: q.provider.ARN(), Subject: q.token.Subject,
 	}, seconds)
@@ -136,7 +141,7 @@ func (s *Service) assumeRoleWithWebIdentity(ctx context.Context, tx *fsm.Txn, c 
 		return nil, err
 	}
 	return &webIdentityResponse{
-		Credentials: *made, SubjectFromWebIdentityToken: q.token.Subject, AssumedRoleUser: assumed(role, q.SessionName),
+		Credentials: *made, SubjectFromWebIdentityToken: q.token.Subject, AssumedRoleUser: who,
 		PackedPolicySize: packed, Provider: q.provider.ARN(), Audience: q.token.Recipient(),
 	}, nil
 }
@@ -159,6 +164,7 @@ func (s *Service) webRole(tx *fsm.Txn, c *call.Call, q *webIdentityRequest) (*st
 	if role == nil {
 		return nil, denied(refused)
 	}
+	resource(c, role)
 	document, err := trust(role)
 	if err != nil {
 		return nil, err

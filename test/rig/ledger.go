@@ -53,11 +53,11 @@ func (n *Node) Ledger() (*Ledger, error) {
 }
 
 // ByRequest counts the records of each request id. Records that no request
-// caused are not counted.
+// caused are not counted, nor those that another account has, too.
 func (l *Ledger) ByRequest() map[string]int {
 	count := make(map[string]int, len(l.Events))
 	for i := range l.Events {
-		if id := l.Events[i].RequestID; id != "" {
+		if id := l.Events[i].RequestID; id != "" && l.Events[i].UserIdentity.Type != "AWSAccount" {
 			count[id]++
 		}
 	}
