@@ -92,6 +92,9 @@ type Limits struct {
 	// TrailingEntries is how many log entries stay behind a snapshot, for followers
 	// that are a little late. 0 means 4,096.
 	TrailingEntries uint64
+	// HeldEntries is how many log entries stay at most for members that are catching
+	// up, such as one that is being installed from a snapshot. 0 means 131,072.
+	HeldEntries uint64
 	// Waiting is how many transactions wait for a batch. 0 means 4,096.
 	Waiting int
 	// Window is how many batches of this node are in flight. 0 means 1 with boltdb
@@ -126,6 +129,9 @@ func (l Limits) withDefaults(logStore string) Limits {
 	}
 	if l.TrailingEntries == 0 {
 		l.TrailingEntries = 4096
+	}
+	if l.HeldEntries == 0 {
+		l.HeldEntries = 131072
 	}
 	if l.Waiting == 0 {
 		l.Waiting = 4096

@@ -34,6 +34,8 @@ func (g *guard) check(action string, err error) error {
 type guardedLog struct {
 	raft.LogStore
 	guard *guard
+	// needs answers the first entry that has to stay when the log ends with last.
+	needs func(last uint64) uint64
 }
 
 // deleteChunk is how many entries are deleted at a time: a deletion holds appends
@@ -68,12 +70,19 @@ func (l *guardedLog) GetLog(index uint64, log *raft.Log) error {
 }
 
 // DeleteRange implements raft.LogStore. The head of the log goes in pieces, so
-// that appends come between; the tail, which conflicts with the leader's, goes
-// at once.
+// that appends come between, and as far as nobody needs it; the tail, which
+// conflicts with the leader's, goes at once, and so does the whole log where a
+// snapshot takes its place.
 func (l *guardedLog) DeleteRange(first, last uint64) error {
 	oldest, err := l.FirstIndex()
-	if err != nil {
+	newest, lastErr := l.LastIndex()
+	if err := errors.Join(err, lastErr); err != nil {
 		return l.guard.check("reading the Raft log", err)
+	}
+	if first == oldest && last < newest {
+		if last = min(last, l.needs(newest)-1); last < first {
+			return nil
+		}
 	}
 	for first == oldest && last-first >= deleteChunk {
 		if err := l.LogStore.DeleteRange(first, first+deleteChunk-1); err != nil {

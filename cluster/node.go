@@ -29,6 +29,8 @@ type Node struct {
 	store    *fsm.Store
 	progress *progress
 	disk     *stall
+	// followers say how much of the log has to stay.
+	followers *followers
 
 	// Raft.
 	stores     *RaftStores

@@ -41,6 +41,7 @@ func newNode(cfg Config) *Node {
 		logger:    cfg.Logger.Named("cluster"),
 		fate:      newFate(),
 		disk:      newStall(cfg.Timing.Stall),
+		followers: newFollowers(absentRounds * cfg.Timing.Watch),
 		partition: &partition{Partition: cfg.Partition},
 		proposals: newProposals(),
 		isolated:  make(chan struct{}),

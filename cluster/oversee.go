@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"golang.org/x/mod/sumdb/tlog"
@@ -40,10 +41,12 @@ func (r *report) status(index uint64) fsm.Status {
 func (n *Node) oversee() {
 	every(n.ctx, n.cfg.Timing.Watch, n.kick, func() {
 		if leading, _ := n.leadership.leading(); !leading || n.fate.check() != nil {
+			n.followers.forget()
 			return
 		}
 		own := n.store.Status()
 		reports := n.inquire(own.Applied)
+		n.followers.note(reports, time.Now())
 		n.compare(own, reports)
 		n.promote(own.Applied, reports)
 		n.expel()
@@ -78,10 +81,16 @@ func (n *Node) inquire(index uint64) map[string]*report {
 	return reports
 }
 
-// tellStatus answers an inquiry, when the state has come to its index or the
-// asker's patience ends.
+// tellStatus answers an inquiry, when the state has come to its index, or half of
+// the asker's patience is over: a member that is behind still has a say.
 func (n *Node) tellStatus(ctx context.Context, _ pki.Identity, q *inquiry) (*report, error) {
 	r := &report{Partition: n.partition.problem()}
+	limit := n.cfg.Timing.Watch
+	if deadline, bounded := ctx.Deadline(); bounded {
+		limit = time.Until(deadline)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit/2)
+	defer cancel()
 	if n.progress.wait(ctx, n.fate.ended, q.Index) == nil {
 		if at, known := n.store.HashAt(q.Index); known {
 			r.Known, r.Hash, r.Size, r.Root = true, at.StateHash, at.LedgerSize, at.LedgerRoot
@@ -91,11 +100,17 @@ func (n *Node) tellStatus(ctx context.Context, _ pki.Identity, q *inquiry) (*rep
 	return r, nil
 }
 
-// promote makes voters of nonvoters that have caught up.
+// promote makes voters of nonvoters that have caught up. One that the log does
+// not go back to has to be installed first, however little it lacks.
 func (n *Node) promote(applied uint64, reports map[string]*report) {
+	first, err := n.stores.Logs.FirstIndex()
+	if err != nil {
+		n.logger.Error("cannot read the Raft log", "error", err)
+		return
+	}
 	for _, server := range n.servers() {
 		r := reports[string(server.ID)]
-		if server.Suffrage == raft.Voter || r == nil || r.Applied+promotable < applied {
+		if server.Suffrage == raft.Voter || r == nil || r.Applied+promotable < applied || r.Applied+1 < first {
 			continue
 		}
 		if err := n.raft.AddVoter(server.ID, server.Address, 0, enrollTimeout).Error(); err != nil {

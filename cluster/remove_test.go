@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -98,4 +99,23 @@ func (f *fixture) replace(n *testNode) {
 	if _, err := n.transact(f.ctx(), nil); err != nil {
 		f.t.Errorf("the new node: %v", err)
 	}
+}
+
+// TestReplacementOfAWrongClock: a node's clock was a year ahead once, so its
+// batches have numbers of next year. The node that gets its name after it begins
+// anew: the numbers are the member's and not the name's.
+func TestReplacementOfAWrongClock(t *testing.T) {
+	f := newCluster(t, 3, nil)
+	gone := f.follower()
+	gone.stop()
+	ahead := strconv.FormatInt(time.Now().AddDate(1, 0, 0).UnixMilli(), 10)
+	gone.ok(os.WriteFile(home{gone.cfg.DataDir}.incarnationFile(), []byte(ahead), 0o600), "WriteFile")
+	gone.open()
+	f.await("the node with the wrong clock", func() error { return gone.node.Ready() })
+	if _, err := gone.transact(f.ctx(), nil); err != nil {
+		t.Fatal(err)
+	}
+	gone.kill()
+	f.remove(gone)
+	f.replace(gone)
 }

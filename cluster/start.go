@@ -36,6 +36,11 @@ func (n *Node) startTransport(context.Context) error {
 	return nil
 }
 
+// session is the name under which the state machine counts this node's batches.
+// It is the member's and not the node's: incarnations follow the clock, and who
+// gets the name of a member whose clock was ahead must not look like its past.
+func (w who) session() string { return w.Name + "/" + w.Member }
+
 // startQueue begins a new incarnation of the node's batches.
 func (n *Node) startQueue(context.Context) error {
 	incarnation, err := n.home.incarnate(time.Now())
@@ -43,7 +48,7 @@ func (n *Node) startQueue(context.Context) error {
 		return err
 	}
 	n.queue = commit.New(commit.Config{
-		Node:        n.who.Name,
+		Node:        n.who.session(),
 		Incarnation: incarnation,
 		Proposer:    proposer{n},
 		Window:      n.cfg.Limits.Window,
@@ -58,7 +63,10 @@ func (n *Node) startQueue(context.Context) error {
 // startRaft starts Raft on the node's stores, behind their guards.
 func (n *Node) startRaft(context.Context) error {
 	guard := &guard{disk: n.disk, fail: n.fail, isolated: n.isolated}
-	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{LogStore: n.stores.Logs, guard: guard})
+	logs, err := raft.NewLogCache(cachedEntries, &guardedLog{
+		LogStore: n.stores.Logs, guard: guard,
+		needs: func(last uint64) uint64 { return n.followers.needs(last, n.cfg.Limits.HeldEntries) },
+	})
 	if err != nil {
 		return fmt.Errorf("caching the Raft log: %w", err)
 	}
