@@ -292,3 +292,13 @@ func BenchmarkDecodeEncrypt(b *testing.B) {
 		}
 	}
 }
+
+// Describe answers the shapes of all operations, for the tests outside of the
+// package.
+func Describe() map[string]shape.Description {
+	all := make(map[string]shape.Description)
+	for name, request := range requests() {
+		all[name] = request.ours
+	}
+	return all
+}
