@@ -122,6 +122,9 @@ func (t *Tree) Root() tlog.Hash {
 	return h
 }
 
+// forget drops the tiles that Drain would hand out.
+func (t *Tree) forget() { t.full, t.grown = t.full[:0], [TileLevels]bool{} }
+
 // Drain calls fn with the tiles that have to be stored so that NewTree and a
 // TileReader find them: those that were filled since the last Drain, and the
 // partial ones above level 0 that have grown. The partial tile of level 0 is not
