@@ -37,9 +37,28 @@ type Token interface {
 	// made when the partition was first opened and never leaves it. Sign takes a
 	// SHA-256 digest and answers an ASN.1 signature.
 	Identity() crypto.Signer
+	// Notary is the node's Ed25519 key (RFC 8032) for the ledger's checkpoints, a
+	// token object like Identity; nil where the token has no Ed25519. Sign takes
+	// the message itself, with crypto.Hash(0).
+	Notary() crypto.Signer
+	Memory
 	// Close releases the device. Calls after it return ErrClosed.
 	Close() error
 }
+
+// Memory is a place in the partition for one small value that is not secret and
+// outlives the node's disk.
+type Memory interface {
+	// Remember keeps a value of MaxMemory bytes at most in place of the one before,
+	// which must be less, byte by byte: where a crash has left both, the greater one
+	// counts.
+	Remember(ctx context.Context, value []byte) error
+	// Recall answers the value, nil where there is none.
+	Recall(ctx context.Context) ([]byte, error)
+}
+
+// MaxMemory is the largest value, in bytes, that a partition remembers.
+const MaxMemory = 1024
 
 // Generation numbers the domain keys of a cluster from 1 upwards.
 type Generation uint32

@@ -30,7 +30,7 @@ type Open func(t *testing.T, name string) hsm.Partition
 func Names() []string {
 	return []string{
 		"info", "domain", "reopen", "from", "to", "random", "identity", "encrypt",
-		"tampered", "vectors", "sign", "specs", "import", "published", "invalid", "context", "concurrent", "close",
+		"notary", "memory", "tampered", "vectors", "sign", "specs", "import", "published", "invalid", "context", "concurrent", "close",
 	}
 }
 
@@ -42,6 +42,8 @@ func Conformance(t *testing.T, open Open) {
 	t.Run("transfer", func(t *testing.T) { testTransfer(t, open(t, "from"), open(t, "to")) })
 	t.Run("random", func(t *testing.T) { testRandom(t, open(t, "random")) })
 	t.Run("identity", func(t *testing.T) { testIdentity(t, open(t, "identity")) })
+	t.Run("notary", func(t *testing.T) { testNotary(t, open) })
+	t.Run("memory", func(t *testing.T) { testMemory(t, open) })
 	t.Run("encrypt", func(t *testing.T) { testEncrypt(t, withDomain(t, open(t, "encrypt"))) })
 	t.Run("tampered", func(t *testing.T) { testTampered(t, withDomain(t, open(t, "tampered"))) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, withDomain(t, open(t, "vectors"))) })

@@ -34,8 +34,8 @@ var needed = map[uint]string{
 	p11.CKM_ECDSA:                "CKM_ECDSA",
 }
 
-// prepare finds out what the token can do, and makes the identity key where
-// there is none.
+// prepare finds out what the token can do, and makes the node's own keys where
+// they are missing.
 func (p *Partition) prepare() error {
 	w := p.world.Load()
 	list, err := p.module.Mechanisms(w.slot)
@@ -55,6 +55,9 @@ func (p *Partition) prepare() error {
 		if err := s.createIdentity(); err != nil {
 			return fmt.Errorf("making the identity key: %w", err)
 		}
+	}
+	if err := s.furnishNotary(list); err != nil {
+		return fmt.Errorf("making the notary key: %w", err)
 	}
 	p.public = p.world.Load().public
 	if err := s.survey(list); err != nil {

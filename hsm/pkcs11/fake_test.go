@@ -370,7 +370,10 @@ func (f *fake) Destroy(s sessionHandle, h objectHandle) error {
 			return failure("C_DestroyObject", p11.CKR_OBJECT_HANDLE_INVALID)
 		}
 		if o.owner == 0 {
-			f.t.Error("a token object is destroyed")
+			if o.attribute(p11.CKA_CLASS) != uint(p11.CKO_DATA) {
+				f.t.Error("a key of the token is destroyed")
+			}
+			o.token.objects = slices.DeleteFunc(o.token.objects, func(other *fakeObject) bool { return other == o })
 		}
 		delete(f.objects, h)
 		return nil

@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ type world struct {
 	anchor   sessionHandle // keeps the login while it is open
 	identity objectHandle  // private key; 0 where the token has none yet
 	public   *ecdsa.PublicKey
+	notary   objectHandle // private key; 0 where the token has none
+	voice    ed25519.PublicKey
 	domains  map[hsm.Generation]domainKey
 }
 
@@ -38,6 +41,8 @@ const (
 	labelDomain    = "cofre-domain-" // and the generation in decimal
 	labelTransport = "cofre-transport"
 	labelIdentity  = "cofre-identity"
+	labelNotary    = "cofre-notary"
+	labelMemory    = "cofre-memory"
 )
 
 // sessions are the sessions of an epoch.
@@ -94,6 +99,9 @@ func (p *Partition) connect(old *world) (w *world, module uint64, err error) {
 	if err == nil && old != nil && old.identity != 0 && (w.public == nil || !w.public.Equal(old.public)) {
 		err = fmt.Errorf("the token has another identity key than before: %w", hsm.ErrUnavailable)
 	}
+	if err == nil && old != nil && !w.voice.Equal(old.voice) {
+		err = fmt.Errorf("the token has another notary key than before: %w", hsm.ErrUnavailable)
+	}
 	if err != nil {
 		_ = p.module.CloseSession(w.anchor) // the first error is the one to tell
 		return nil, module, err
@@ -140,7 +148,10 @@ func (s *session) furnish() error {
 	if s.w.domains, err = s.findDomains(); err != nil {
 		return err
 	}
-	s.w.identity, s.w.public, err = s.findIdentity()
+	if s.w.identity, s.w.public, err = s.findIdentity(); err != nil {
+		return err
+	}
+	s.w.notary, s.w.voice, err = s.findNotary()
 	return err
 }
 

@@ -223,7 +223,7 @@ func (p *Partition) createTransport() (*rsa.PrivateKey, error) {
 	return key, p.store(object{kind: objectTransport, value: der})
 }
 
-// store adds an object to the file and, once that is durable, to the partition.
+// store puts an object into the file and, once that is durable, into the partition.
 // It needs mu. After an error the file may have the object, and the partition
 // has not: nothing was wrapped under it, and the next change overwrites it.
 func (p *Partition) store(o object) error {

@@ -65,6 +65,7 @@ type Partition struct {
 	log      hclog.Logger
 	serial   string
 	identity *signer
+	notary   *notary
 
 	closed   atomic.Bool
 	material *cache.Cache[*material] // unwrapped keys
@@ -135,7 +136,7 @@ func (p *Partition) load(cfg Config) error {
 	return p.adopt(v)
 }
 
-// create makes a new partition file with an identity key and no domain key.
+// create makes a new partition file with the node's own keys and no domain key.
 func create(cfg Config) (*seal, *vault, error) {
 	cost := cfg.Cost
 	if cost == (Cost{}) {
@@ -150,11 +151,14 @@ func create(cfg Config) (*seal, *vault, error) {
 		return nil, nil, err
 	}
 	defer clear(identity)
+	seed := newNotarySeed()
+	defer clear(seed)
 	serial := make([]byte, serialSize)
 	_, _ = rand.Read(serial) // never fails (crypto/rand.Read)
 	v, err := newVault([]object{
 		{kind: objectSerial, value: serial},
 		{kind: objectIdentity, value: identity},
+		{kind: objectNotary, value: seed},
 	})
 	if err != nil {
 		return nil, nil, err
@@ -172,6 +176,9 @@ func (p *Partition) adopt(v *vault) error {
 	if err == nil && p.identity == nil {
 		p.serial = hex.EncodeToString(v.find(objectSerial, 0))
 		p.identity, err = newSigner(v.find(objectIdentity, 0))
+	}
+	if err == nil && p.notary == nil {
+		p.notary, err = newNotary(v.find(objectNotary, 0))
 	}
 	if err != nil {
 		v.free()
@@ -207,6 +214,9 @@ func (p *Partition) Close() error {
 	p.seal.free()
 	if p.identity != nil {
 		p.identity.close()
+	}
+	if p.notary != nil {
+		p.notary.close()
 	}
 	if err := p.unlock(); err != nil {
 		return fmt.Errorf("unlocking partition file: %w", err)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cofre-kms/cofre/hsm"
 )
@@ -31,6 +32,8 @@ const (
 	objectIdentity  objectKind = 2 // PKCS#8, P-256
 	objectTransport objectKind = 3 // PKCS#8, RSA-3072
 	objectDomain    objectKind = 4 // 32 bytes
+	objectNotary    objectKind = 5 // the seed of an Ed25519 key, 32 bytes
+	objectMemory    objectKind = 6 // see hsm.Memory
 )
 
 // newVault copies the objects into a vault. Its bytes are the objects one after
@@ -73,7 +76,7 @@ func parseVault(b []byte, release func()) (*vault, error) {
 			v.free()
 			return nil, errors.New("partition file ends within an object")
 		}
-		if o.kind < objectSerial || o.kind > objectDomain {
+		if o.kind < objectSerial || o.kind > objectMemory {
 			v.free()
 			return nil, fmt.Errorf("partition file holds an object of unknown kind %d", o.kind)
 		}
@@ -93,9 +96,13 @@ func (v *vault) find(kind objectKind, g hsm.Generation) []byte {
 	return nil
 }
 
-// with answers a new vault that holds one object more.
+// with answers a new vault that holds an object, in place of one of its kind and
+// generation where there is one.
 func (v *vault) with(o object) (*vault, error) {
-	return newVault(append(v.objects[:len(v.objects):len(v.objects)], o))
+	others := slices.DeleteFunc(slices.Clone(v.objects), func(old object) bool {
+		return old.kind == o.kind && old.generation == o.generation
+	})
+	return newVault(append(others, o))
 }
 
 // free wipes the vault; a nil vault is free.
