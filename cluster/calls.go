@@ -20,6 +20,7 @@ const (
 	methodStatus  rpc.Method = 3 // how far is your state, and what was it at an index
 	methodCondemn rpc.Method = 4 // your replica has diverged
 	methodHSM     rpc.Method = 5 // use your partition for me
+	methodCosign  rpc.Method = 6 // sign this checkpoint
 )
 
 // codeNotLeader refuses a call that only a leader takes: nothing happened, and
@@ -54,6 +55,7 @@ func (n *Node) handlers() map[rpc.Method]handler {
 		methodStatus:  typed(n.tellStatus),
 		methodCondemn: typed(n.takeCondemnation),
 		methodHSM:     n.takeWork,
+		methodCosign:  typed(n.cosign),
 	}
 }
 

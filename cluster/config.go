@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cofre-kms/cofre/cluster/pki"
+	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
 )
 
@@ -37,7 +38,10 @@ type Config struct {
 	Timing Timing
 	// Limits is zero for the shipped limits.
 	Limits Limits
-	Logger hclog.Logger
+	// KeyEvent makes the ledger record of a node's new key for checkpoints, a
+	// verifier key (C2SP signed-note). Nil leaves it unrecorded.
+	KeyEvent func(view fsm.View, node, verifierKey string) ([]byte, error)
+	Logger   hclog.Logger
 	// Metrics may be nil.
 	Metrics prometheus.Registerer
 
@@ -79,6 +83,9 @@ type Timing struct {
 	Watch time.Duration
 	// Check is the interval at which the partition is checked. 0 means 3 s.
 	Check time.Duration
+	// Checkpoint is the interval at which a leader has a checkpoint of the ledger
+	// signed, while records come. 0 means 1 s.
+	Checkpoint time.Duration
 	// Snapshot is the interval, up to twice, at which the log is looked at for
 	// compaction. 0 means 20 s.
 	Snapshot time.Duration
@@ -114,6 +121,7 @@ func (t Timing) withDefaults() Timing {
 		{&t.Stall, time.Second},
 		{&t.Watch, time.Second},
 		{&t.Check, 3 * time.Second},
+		{&t.Checkpoint, time.Second},
 		{&t.Snapshot, 20 * time.Second},
 	} {
 		if *field.value == 0 {

@@ -26,6 +26,16 @@ var (
 	ErrDiverged = errors.New("cluster: replica has diverged")
 )
 
+// Errors of checkpoints.
+var (
+	// ErrNoCheckpoint is returned where no checkpoint has been published yet.
+	ErrNoCheckpoint = errors.New("cluster: no checkpoint of the ledger is published yet")
+	// ErrFork is returned by a node that is asked to sign a checkpoint which is no
+	// extension of what it signed before: the ledger, or the node's memory, was put
+	// back.
+	ErrFork = errors.New("cluster: the ledger is no extension of what this node has signed")
+)
+
 // Errors of Init, Join, Open and Remove.
 var (
 	// ErrOccupied is returned when the data directory holds a node already.

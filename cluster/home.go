@@ -19,12 +19,14 @@ import (
 //	incarnation  how often the node was started, and more
 //	state/       the state machine's store
 //	raft/        Raft's stores and snapshots
+//	checkpoint   the largest checkpoint that the node has signed
 //	tls/         ca.pem, node.pem, node.key
 type home struct{ dir string }
 
 func (h home) nodeFile() string        { return filepath.Join(h.dir, "node.json") }
 func (h home) incarnationFile() string { return filepath.Join(h.dir, "incarnation") }
 func (h home) divergedFile() string    { return filepath.Join(h.dir, "diverged") }
+func (h home) checkpointFile() string  { return filepath.Join(h.dir, "checkpoint") }
 func (h home) state() string           { return filepath.Join(h.dir, "state") }
 func (h home) raft() string            { return filepath.Join(h.dir, "raft") }
 func (h home) snapshots() string       { return filepath.Join(h.dir, "raft", "snapshots") }
@@ -121,7 +123,7 @@ func (h home) vacant() error {
 
 // clear removes all of a node but the node file.
 func (h home) clear() error {
-	for _, path := range []string{h.state(), h.raft(), h.tls(), h.incarnationFile()} {
+	for _, path := range []string{h.state(), h.raft(), h.tls(), h.incarnationFile(), h.checkpointFile()} {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("clearing the data directory: %w", err)
 		}

@@ -48,6 +48,7 @@ type Node struct {
 	raftError   error
 
 	partition *partition
+	notary    *notary // nil where the partition has no key for checkpoints
 
 	// The network.
 	credentials *credentials

@@ -7,9 +7,24 @@ import (
 
 // settings is the cluster's own record, one under the identifier "cluster".
 type settings struct {
-	Generation  hsm.Generation `cbor:"1,keyasint"` // domain key for new keys
-	Certificate []byte         `cbor:"2,keyasint"` // of the cluster CA, DER
-	Key         hsm.WrappedKey `cbor:"3,keyasint"` // of the cluster CA
+	Generation  hsm.Generation `cbor:"1,keyasint"`           // domain key for new keys
+	Certificate []byte         `cbor:"2,keyasint"`           // of the cluster CA, DER
+	Key         hsm.WrappedKey `cbor:"3,keyasint"`           // of the cluster CA
+	Epoch       uint32         `cbor:"4,keyasint,omitempty"` // of the ledger: how often one was declared
+}
+
+// voice is the record of the key by which a node signs checkpoints.
+type voice struct {
+	Member string `cbor:"1,keyasint"` // the member's ID: a successor of its name has a key of its own
+	Public []byte `cbor:"2,keyasint"` // Ed25519
+	Since  int64  `cbor:"3,keyasint"` // Unix milliseconds
+}
+
+// published is the newest checkpoint that a majority has signed.
+type published struct {
+	Origin string `cbor:"1,keyasint"`
+	Size   int64  `cbor:"2,keyasint"`
+	Note   []byte `cbor:"3,keyasint"` // the signed note
 }
 
 // member is the record of a node that was admitted.
@@ -35,10 +50,15 @@ type ticket struct {
 
 // The tables are the cluster's part of the state. The comment gives the identifier.
 var (
-	settingsTable = fsm.Table[settings]{Name: "cluster"}  // "cluster"
-	memberTable   = fsm.Table[member]{Name: "member"}     // node name
-	ticketTable   = fsm.Table[ticket]{Name: "join-token"} // token id
+	settingsTable  = fsm.Table[settings]{Name: "cluster"}     // "cluster"
+	memberTable    = fsm.Table[member]{Name: "member"}        // node name
+	ticketTable    = fsm.Table[ticket]{Name: "join-token"}    // token id
+	voiceTable     = fsm.Table[voice]{Name: "voice"}          // node name
+	publishedTable = fsm.Table[published]{Name: "checkpoint"} // "ledger"
 )
 
 // theCluster is the identifier of the only record in settingsTable.
 const theCluster = "cluster"
+
+// theLedger is the identifier of the only record in publishedTable.
+const theLedger = "ledger"

@@ -144,7 +144,7 @@ func (n *Node) startWork() {
 		n.raftError = n.stopRaft()
 		close(n.raftStopped)
 	})
-	for _, work := range []func(){n.enroll, n.oversee, n.watchPartition, n.keepCertificate} {
+	for _, work := range []func(){n.enroll, n.oversee, n.watchPartition, n.keepCertificate, n.keepVoice, n.publish} {
 		n.background.Go(work)
 	}
 }

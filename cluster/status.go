@@ -24,6 +24,16 @@ type Status struct {
 	Members  []Member   `json:"members"`
 	HSM      hsm.Info   `json:"hsm"`
 	HSMError string     `json:"hsmError,omitempty"`
+	Ledger   Ledger     `json:"ledger"`
+}
+
+// Ledger describes the ledger's checkpoints as this node sees them.
+type Ledger struct {
+	Origin     string `json:"origin"`
+	Checkpoint int64  `json:"checkpoint"` // records that the published checkpoint covers
+	Signed     int64  `json:"signed"`     // records of the largest checkpoint that this node has signed
+	// Problem says why this node does not sign, "" where it does.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Member is a node of the Raft configuration.
@@ -47,6 +57,7 @@ func (n *Node) Status() Status {
 		Diverged: errors.Is(n.fate.check(), ErrDiverged),
 		HSM:      n.partition.Info(),
 		HSMError: n.partition.problem(),
+		Ledger:   n.ledgerStatus(),
 	}
 	for _, server := range n.servers() {
 		s.Members = append(s.Members, Member{

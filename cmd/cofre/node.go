@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"github.com/cofre-kms/cofre/hsm/pkcs11"
 	"github.com/cofre-kms/cofre/hsm/soft"
 	"github.com/cofre-kms/cofre/internal/config"
+	"github.com/cofre-kms/cofre/server/admin"
 )
 
 // newLogger makes the node's log, on standard error.
@@ -52,7 +54,8 @@ func openPartition(ctx context.Context, cfg *config.Config, logger hclog.Logger,
 
 func nodeConfig(cfg *config.Config, partition hsm.Partition, logger hclog.Logger, metrics prometheus.Registerer) cluster.Config {
 	return cluster.Config{
-		Name: cfg.Name, DataDir: cfg.DataDir, Listen: cfg.Cluster.Listen, Advertise: cfg.Cluster.Advertise,
+		KeyEvent: admin.KeyEvent(cfg.Regions[0], time.Now),
+		Name:     cfg.Name, DataDir: cfg.DataDir, Listen: cfg.Cluster.Listen, Advertise: cfg.Cluster.Advertise,
 		LogStore: cfg.Cluster.LogStore, Partition: partition, Logger: logger, Metrics: metrics,
 	}
 }

@@ -80,27 +80,6 @@ func printAccount(w io.Writer, a admin.Account) error {
 	return err
 }
 
-func ledgerCommand(std streams) *cobra.Command {
-	records := &cobra.Command{
-		Use:   "records --config FILE [--from N] [--limit N]",
-		Short: "Print audit records, one a line, exactly as they are hashed",
-	}
-	from := records.Flags().Int64("from", 0, "position of the first record")
-	limit := records.Flags().Int64("limit", -1, "how many records; all where negative")
-	withClient(records, func(ctx context.Context, client *admin.Client) error {
-		return client.Records(ctx, std.out, *from, *limit)
-	})
-	head := &cobra.Command{Use: "head --config FILE", Short: "Print the ledger's size and root on this node, as JSON"}
-	withClient(head, func(ctx context.Context, client *admin.Client) error {
-		end, err := client.Head(ctx)
-		if err != nil {
-			return err
-		}
-		return printJSON(std.out, end)
-	})
-	return group("ledger", "The audit ledger", records, head)
-}
-
 // group is a command that only holds others.
 func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {

@@ -38,6 +38,10 @@ func printStatus(w io.Writer, s *cluster.Status) error {
 	row("log", "last %d, committed %d, applied %d", s.Last, s.Commit, s.FSM.Applied)
 	row("state hash", "%s", s.FSM.StateHash)
 	row("ledger", "%d records, root %s", s.FSM.LedgerSize, s.FSM.LedgerRoot)
+	row("checkpoint", "%d records of %s", s.Ledger.Checkpoint, s.Ledger.Origin)
+	if s.Ledger.Problem != "" {
+		row("not signing", "%s", s.Ledger.Problem)
+	}
 	row("partition", "%s %s (%s)", s.HSM.Kind, s.HSM.Label, s.HSM.Maker)
 	if s.HSMError != "" {
 		row("partition error", "%s", s.HSMError)

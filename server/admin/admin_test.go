@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/server/admin"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/servertest"
@@ -40,6 +42,14 @@ func (n node) Remove(ctx context.Context, name string, event []byte) error {
 		tx.SetEvent(event)
 		return nil
 	})
+	return err
+}
+
+func (n node) Checkpoint() ([]byte, error)     { return []byte("a note"), nil }
+func (n node) VerifierKeys() ([]string, error) { return []string{"key1", "key2"}, nil }
+
+func (n node) DeclareEpoch(ctx context.Context, event []byte) error {
+	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error { tx.SetEvent(event); return nil })
 	return err
 }
 
@@ -144,6 +154,41 @@ func TestRemoveMember(t *testing.T) {
 	}
 	if n := len(f.node.RawEvents(t)); n != 2 {
 		t.Errorf("%d records", n)
+	}
+}
+
+func TestCheckpoint(t *testing.T) {
+	f, ctx := newFixture(t), context.Background()
+	if checkpoint, err := f.client.Checkpoint(ctx); err != nil || checkpoint.Note != "a note" {
+		t.Errorf("%+v, %v", checkpoint, err)
+	}
+	if keys, err := f.client.VerifierKeys(ctx); err != nil || len(keys.Keys) != 2 {
+		t.Errorf("%+v, %v", keys, err)
+	}
+	if err := f.client.DeclareEpoch(ctx); err != nil {
+		t.Fatal(err)
+	}
+	event := f.node.Events(t)[1]
+	if event.EventName != "DeclareLedgerEpoch" || event.UserIdentity.Type != "Operator" || event.RecipientAccountID != f.root.AccountID {
+		t.Errorf("record is %+v", event)
+	}
+}
+
+func TestKeyEvent(t *testing.T) {
+	f := newFixture(t)
+	make := admin.KeyEvent("us-east-1", func() time.Time { return time.Unix(0, 0) })
+	raw, err := make(f.node.View(), "node1", "name+hash+key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var event ledger.Event
+	if err := json.Unmarshal(raw, &event); err != nil {
+		t.Fatal(err)
+	}
+	details, _ := event.ServiceEventDetails.(map[string]any)
+	if event.EventName != "RegisterLedgerKey" || event.EventType != ledger.EventTypeService || event.RecipientAccountID != f.root.AccountID ||
+		event.EventSource != "cofre" || details["node"] != "node1" || details["verifierKey"] != "name+hash+key" {
+		t.Errorf("record is %s", raw)
 	}
 }
 

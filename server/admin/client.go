@@ -60,6 +60,21 @@ func (c *Client) Head(ctx context.Context) (head Head, err error) {
 	return head, c.call(ctx, http.MethodGet, "/v1/ledger/head", nil, &head)
 }
 
+// Checkpoint answers the published checkpoint of the ledger.
+func (c *Client) Checkpoint(ctx context.Context) (checkpoint Checkpoint, err error) {
+	return checkpoint, c.call(ctx, http.MethodGet, "/v1/ledger/checkpoint", nil, &checkpoint)
+}
+
+// VerifierKeys answers the members' keys for checkpoints.
+func (c *Client) VerifierKeys(ctx context.Context) (keys VerifierKeys, err error) {
+	return keys, c.call(ctx, http.MethodGet, "/v1/ledger/keys", nil, &keys)
+}
+
+// DeclareEpoch begins a new epoch of the ledger.
+func (c *Client) DeclareEpoch(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/v1/ledger/epochs", nil, new(struct{}))
+}
+
 // Records writes ledger records from a position on to w, one a line; at most
 // limit, or all where it is negative.
 func (c *Client) Records(ctx context.Context, w io.Writer, from, limit int64) error {

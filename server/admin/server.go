@@ -30,6 +30,12 @@ type Node interface {
 	Token(ctx context.Context, lifetime time.Duration, event []byte) (string, error)
 	// Remove takes a member out for good and commits the event with that.
 	Remove(ctx context.Context, name string, event []byte) error
+	// Checkpoint is the published checkpoint of the ledger.
+	Checkpoint() ([]byte, error)
+	// VerifierKeys are the members' keys for checkpoints.
+	VerifierKeys() ([]string, error)
+	// DeclareEpoch begins a new epoch of the ledger and commits the event with that.
+	DeclareEpoch(ctx context.Context, event []byte) error
 	// Status describes the node.
 	Status() cluster.Status
 }
@@ -126,6 +132,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("DELETE /v1/members/{name}", s.removeMember)
 	mux.HandleFunc("GET /v1/ledger/records", s.records)
 	mux.HandleFunc("GET /v1/ledger/head", s.head)
+	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
+	mux.HandleFunc("GET /v1/ledger/keys", s.keys)
+	mux.HandleFunc("POST /v1/ledger/epochs", s.declareEpoch)
 	s.routeTests(mux)
 	return mux
 }

@@ -47,6 +47,16 @@ type Head struct {
 	StateHash tlog.Hash `json:"stateHash"`
 }
 
+// Checkpoint is the published checkpoint of the ledger: GET /v1/ledger/checkpoint.
+type Checkpoint struct {
+	Note string `json:"note"` // C2SP tlog-checkpoint, with its signatures
+}
+
+// VerifierKeys are the members' keys for checkpoints: GET /v1/ledger/keys.
+type VerifierKeys struct {
+	Keys []string `json:"keys"` // C2SP signed-note
+}
+
 // failure is the body of an answer that is no success.
 type failure struct {
 	Error string `json:"error"`

@@ -3,9 +3,14 @@ package rig
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/ledger"
 )
 
 // Check brings every node up and holds what a cluster promises against what
@@ -14,7 +19,37 @@ import (
 func (c *Cluster) Check(t testing.TB) {
 	t.Helper()
 	c.Revive(t)
-	c.checkJournal(t, c.checkReplicas(t))
+	l := c.checkReplicas(t)
+	c.checkCheckpoints(t, l)
+	c.checkJournal(t, l)
+}
+
+// checkCheckpoints demands that the checkpoint that a node shows, where one has
+// been published, is of the ledger that there is (promise P4).
+func (c *Cluster) checkCheckpoints(t testing.TB, l *Ledger) {
+	t.Helper()
+	for _, n := range c.Nodes {
+		note, err := n.Run("", "ledger", "checkpoint")
+		if err != nil && strings.Contains(err.Error(), cluster.ErrNoCheckpoint.Error()) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("reading the checkpoint: %v", err)
+		}
+		text, _, _ := strings.Cut(string(note), "\n\n")
+		checkpoint, err := ledger.ParseCheckpoint(text + "\n")
+		if err != nil {
+			t.Errorf("%s's checkpoint: %v", n.Name, err)
+			continue
+		}
+		if size := int64(len(l.Records)); checkpoint.Size > size {
+			t.Errorf("%s's checkpoint covers %d records of %d", n.Name, checkpoint.Size, size)
+			continue
+		}
+		if root, err := tlog.TreeHash(checkpoint.Size, l.Tree); err != nil || root != checkpoint.Root {
+			t.Errorf("%s's checkpoint has root %v at %d records, the ledger %v, %v", n.Name, checkpoint.Root, checkpoint.Size, root, err)
+		}
+	}
 }
 
 // checkReplicas waits until all nodes have applied the same entries and demands

@@ -96,11 +96,11 @@ func newWorld(dir string, seed uint64, logger hclog.Logger) *World {
 // mostly one that is four times slower.
 func (w *World) timing() cluster.Timing {
 	if w.rng.IntN(4) == 0 {
-		return cluster.Timing{Commit: 20 * time.Millisecond}
+		return cluster.Timing{Commit: 20 * time.Millisecond, Checkpoint: 5 * time.Second}
 	}
 	return cluster.Timing{
 		Heartbeat: 1400 * time.Millisecond, Election: 1400 * time.Millisecond, Lease: 1200 * time.Millisecond,
-		Commit: 100 * time.Millisecond, Snapshot: 10 * time.Second,
+		Commit: 100 * time.Millisecond, Checkpoint: 20 * time.Second, Snapshot: 10 * time.Second,
 	}
 }
 
