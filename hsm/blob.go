@@ -20,8 +20,9 @@ import (
 //	└──────┴──────┴─────────┴──────────┴─────────────┴────────────┴───────┴──────────────┘
 //	└───────────────────────── header ────────────────────────────┘
 //
-// Bit 0 of flags is set where the key is a multi-Region key; the others are
-// zero. The header is authenticated as the beginning of the aad; the nonce is
+// Bit 0 of flags is set where the key is a multi-Region key; bit 1 where the key is
+// in a custom key store, and an envelope of that store's stands in the place of
+// nonce, text and tag; the others are zero. The header is authenticated as the beginning of the aad; the nonce is
 // not in it, because sealing chooses it, and GCM authenticates it anyway. There
 // is one encoding of a Blob: what ParseBlob accepts, Marshal gives back.
 type Blob struct {
@@ -29,6 +30,10 @@ type Blob struct {
 	Key      KeyID
 	Material [MaterialIDSize]byte
 	Sealed
+	// Envelope is what a custom key store made, of Sealed or of the plaintext itself;
+	// nil of every other key. Its form is the caller's business. Where it is set the
+	// blob has none of Sealed but the derivation.
+	Envelope []byte
 }
 
 const (
@@ -43,11 +48,13 @@ const (
 
 	blobVersion     = 1
 	blobMultiRegion = 1 << 0
+	blobEnvelope    = 1 << 1
 	blobMinSize     = BlobHeaderSize + NonceSize + TagSize
 )
 
-// Header is the beginning of the blob up to its nonce. It is what goes in front
-// of the encryption context in the aad. Sealed.Derivation must be set (from
+// Header is the beginning of the blob up to its nonce or envelope. It is what goes
+// in front of the encryption context in the aad; Envelope, if there is going to be
+// one, must not be nil by then. Sealed.Derivation must be set (from
 // Info().Derivation, before Encrypt). The slice is the caller's.
 func (b *Blob) Header() []byte { return b.AppendHeader(make([]byte, 0, BlobHeaderSize)) }
 
@@ -56,6 +63,9 @@ func (b *Blob) AppendHeader(dst []byte) []byte {
 	var flags byte
 	if b.Key.MultiRegion {
 		flags |= blobMultiRegion
+	}
+	if b.Envelope != nil {
+		flags |= blobEnvelope
 	}
 	dst = append(dst, blobVersion, flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(b.Account))
@@ -68,12 +78,15 @@ func (b *Blob) AppendHeader(dst []byte) []byte {
 func (b *Blob) Marshal() []byte {
 	out := make([]byte, 0, BlobHeaderSize+NonceSize+len(b.Body))
 	out = b.AppendHeader(out)
+	if b.Envelope != nil {
+		return append(out, b.Envelope...)
+	}
 	out = append(out, b.Nonce[:]...)
 	return append(out, b.Body...)
 }
 
 // ParseBlob decodes a blob. Every failure wraps [ErrInvalidCiphertext]. Body
-// aliases data.
+// and Envelope alias data.
 func ParseBlob(data []byte) (*Blob, error) {
 	switch {
 	case len(data) < blobMinSize:
@@ -82,7 +95,7 @@ func ParseBlob(data []byte) (*Blob, error) {
 		return nil, fmt.Errorf("blob of %d bytes is too long: %w", len(data), ErrInvalidCiphertext)
 	case data[0] != blobVersion:
 		return nil, fmt.Errorf("blob version %d is unknown: %w", data[0], ErrInvalidCiphertext)
-	case data[1]&^blobMultiRegion != 0:
+	case data[1]&^(blobMultiRegion|blobEnvelope) != 0:
 		return nil, fmt.Errorf("blob flags %#02x are unknown: %w", data[1], ErrInvalidCiphertext)
 	}
 	b := &Blob{
@@ -93,7 +106,11 @@ func ParseBlob(data []byte) (*Blob, error) {
 	rest = rest[copy(b.Key.UUID[:], rest):]
 	rest = rest[copy(b.Material[:], rest):]
 	b.Derivation, rest = Derivation(rest[0]), rest[1:]
-	b.Body = rest[copy(b.Nonce[:], rest):]
+	if data[1]&blobEnvelope != 0 {
+		b.Envelope = rest
+	} else {
+		b.Body = rest[copy(b.Nonce[:], rest):]
+	}
 	if b.Account > maxAccountID {
 		return nil, fmt.Errorf("blob account %d is none: %w", b.Account, ErrInvalidCiphertext)
 	}

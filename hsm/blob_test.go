@@ -69,7 +69,7 @@ func TestParseBlobRefuses(t *testing.T) {
 		"one byte short":     raw[:len(raw)-1],
 		"too long":           append(bytes.Clone(raw), make([]byte, hsm.MaxBlobSize)...),
 		"another version":    change(0, 2),
-		"an unknown flag":    change(1, 2),
+		"an unknown flag":    change(1, 4),
 		"a large account":    change(2, 1),
 		"unknown derivation": change(58, 0),
 	} {
@@ -121,4 +121,26 @@ func FuzzParseBlob(f *testing.F) {
 			t.Fatalf("account %s: %v", b.Account, err)
 		}
 	})
+}
+
+// TestEnvelope: a blob of a custom key store has the store's envelope in the place of
+// what the partition sealed, and its header says so.
+func TestEnvelope(t *testing.T) {
+	b := sampleBlob(t, singleRegionID)
+	plain := b.Header()
+	b.Envelope = bytes.Repeat([]byte{9}, 4200)
+	raw := b.Marshal()
+	if bytes.Equal(plain, b.Header()) || !bytes.HasPrefix(raw, b.Header()) {
+		t.Error("the header does not say that there is an envelope")
+	}
+	got, err := hsm.ParseBlob(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Envelope, b.Envelope) || got.Body != nil || got.Material != b.Material || got.Derivation != b.Derivation {
+		t.Error("the blob changed on its way")
+	}
+	if !bytes.Equal(got.Marshal(), raw) {
+		t.Error("a blob with an envelope has two encodings")
+	}
 }

@@ -16,6 +16,8 @@ type String struct {
 	Pattern *Pattern
 	// Enum is nil, or all the values that there are.
 	Enum []string
+	// Sensitive keeps the value out of messages (the model's trait of that name).
+	Sensitive bool
 }
 
 // Pattern is a regular expression of the model and a function that decides the
@@ -121,6 +123,14 @@ func units(s string) int {
 // maxEcho bounds what a message repeats of a value, in bytes: answers and audit
 // records stay small whatever is sent.
 const maxEcho = 512
+
+// show is how messages show a value of the string's.
+func (c *String) show(s string) string {
+	if c.Sensitive {
+		return ""
+	}
+	return echo(s)
+}
 
 // echo quotes a value for a message.
 func echo(s string) string {

@@ -13,7 +13,7 @@ func Text[T any](name string, c String, field func(*T) *string) Member[T] {
 			*field(req), err = in.text()
 			return nil, err
 		},
-		check: func(req *T) []violation { return broken(echo, *field(req), c.violated(*field(req))) },
+		check: func(req *T) []violation { return broken(c.show, *field(req), c.violated(*field(req))) },
 		clear: func(req *T) { *field(req) = "" },
 	}
 }

@@ -107,17 +107,16 @@ func transport(r Route) *http.Transport {
 }
 
 // Store is one external key store: its proxy, and what proves that the caller is
-// its owner. Comparable values of it are the same store.
+// its owner.
 type Store struct {
 	Endpoint   string // https://xks.example.com
 	VPCService string // empty: a public endpoint
 	Path       string // /prefix/kms/xks/v1
 	Region     string // from which KMS calls: part of the signature's scope
-	// AccessKeyID names the secret to the proxy. ID and Revision name it to the
-	// client: it keeps signing keys by them.
+	// AccessKeyID names the secret to the proxy. SecretID names it to the client, which
+	// keeps signing keys by it: no two secrets ever have the same.
 	AccessKeyID string
-	ID          string
-	Revision    uint64
+	SecretID    string
 	// Secret answers the raw secret access key; the client wipes it.
 	Secret func(ctx context.Context) ([]byte, error)
 }
@@ -279,8 +278,8 @@ func (c *Client) sign(ctx context.Context, s *Store, r *http.Request, body [sha2
 	now := c.now()
 	scope := sigv4.NewClaim(s.AccessKeyID, s.Region, Service, now)
 	named := *scope
-	named.AccessKeyID = s.ID // access key ids are not unique among stores
-	key := c.keys.Get(&named, s.Revision)
+	named.AccessKeyID = s.SecretID // access key ids are not unique among stores
+	key := c.keys.Get(&named, 0)
 	if key == nil {
 		secret, err := s.Secret(ctx)
 		if err != nil {
@@ -288,7 +287,7 @@ func (c *Client) sign(ctx context.Context, s *Store, r *http.Request, body [sha2
 		}
 		key = sigv4.Derive(secret, scope)
 		clear(secret)
-		c.keys.Put(&named, s.Revision, key)
+		c.keys.Put(&named, 0, key)
 	}
 	return scope.Sign(r, body, key)
 }

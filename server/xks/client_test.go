@@ -32,7 +32,7 @@ func newClient(p *xkstest.Proxy, timeout time.Duration) *xks.Client {
 
 func store(p *xkstest.Proxy) *xks.Store {
 	return &xks.Store{
-		Endpoint: p.Endpoint(), Path: xkstest.Path, Region: region, AccessKeyID: xkstest.AccessKeyID, ID: "cks-1", Revision: 1,
+		Endpoint: p.Endpoint(), Path: xkstest.Path, Region: region, AccessKeyID: xkstest.AccessKeyID, SecretID: "1",
 		Secret: func(context.Context) ([]byte, error) { return []byte(xkstest.SecretAccessKey), nil },
 	}
 }
@@ -190,18 +190,18 @@ func TestCredentials(t *testing.T) {
 	p.SetCredentials(map[string]string{xkstest.AccessKeyID: "another"})
 	expect(t, health(s), xks.AuthenticationFailed)
 	next := *s
-	next.Revision, next.Secret = 2, func(context.Context) ([]byte, error) { return []byte("another"), nil }
+	next.SecretID, next.Secret = "2", func(context.Context) ([]byte, error) { return []byte("another"), nil }
 	if err := health(&next); err != nil {
 		t.Fatal(err)
 	}
-	third := *s // another store with the same access key id and revision
-	third.ID = "cks-2"
+	third := *s // another store with the same access key id
+	third.SecretID = "1b"
 	third.Secret = next.Secret
 	if err := health(&third); err != nil {
 		t.Fatal(err)
 	}
 	oops := errors.New("oops")
-	next.Revision, next.Secret = 3, func(context.Context) ([]byte, error) { return nil, oops }
+	next.SecretID, next.Secret = "3", func(context.Context) ([]byte, error) { return nil, oops }
 	if err := health(&next); !errors.Is(err, oops) {
 		t.Errorf("a secret that does not open: %v", err)
 	}

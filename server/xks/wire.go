@@ -141,3 +141,36 @@ func ManagerAAD(aad, metadata []byte) []byte {
 	b = append(b, byte(len(metadata)))
 	return append(b, metadata...)
 }
+
+// Marshal writes a ciphertext as the envelope that clients keep:
+//
+//	length of metadata, 1 byte | metadata | length of IV, 1 byte | IV | tag, 16 bytes | ciphertext
+func (c *Ciphertext) Marshal() []byte {
+	b := make([]byte, 0, 2+len(c.Metadata)+len(c.IV)+TagSize+len(c.Ciphertext))
+	b = append(append(b, byte(len(c.Metadata))), c.Metadata...)
+	b = append(append(b, byte(len(c.IV))), c.IV...)
+	return append(append(b, c.Tag...), c.Ciphertext...)
+}
+
+// ParseCiphertext reads what Marshal wrote, and nothing else.
+func ParseCiphertext(b []byte) (*Ciphertext, bool) {
+	metadata, b, ok := prefixed(b)
+	if !ok {
+		return nil, false
+	}
+	iv, b, ok := prefixed(b)
+	if !ok || len(b) < TagSize {
+		return nil, false
+	}
+	c := &Ciphertext{Metadata: metadata, IV: iv, Tag: b[:TagSize], Ciphertext: b[TagSize:]}
+	return c, c.valid(len(c.Ciphertext))
+}
+
+// prefixed takes a field with its length from the front of b.
+func prefixed(b []byte) (field, rest []byte, ok bool) {
+	if len(b) == 0 || len(b) < 1+int(b[0]) {
+		return nil, nil, false
+	}
+	n := 1 + int(b[0])
+	return b[1:n], b[n:], true
+}

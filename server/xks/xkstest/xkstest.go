@@ -34,7 +34,7 @@ import (
 // The credential that a proxy begins with.
 const (
 	AccessKeyID     = "ABCDEFGHIJKLMNOPQRST2345"
-	SecretAccessKey = "planted-proxy-secret" + "0123456789abcdefghijklmnop"
+	SecretAccessKey = "planted+proxy+secret/0123456789abcdefghijklmnop"
 )
 
 // Host is the name that the proxy's certificate is for.
