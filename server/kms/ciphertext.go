@@ -7,12 +7,13 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
+	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
 // seal encrypts under the key's current material. A symmetric ciphertext
 // authenticates its own header, then the encryption context (appendCanonical).
-func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, alg string, plaintext []byte, ec encryptionContext) ([]byte, error) {
+func (s *Service) seal(ctx context.Context, tx *fsm.Txn, c *call.Call, k key, alg string, plaintext []byte, ec encryptionContext) ([]byte, error) {
 	material, err := currentMaterial(tx, k)
 	if err != nil {
 		return nil, err
@@ -24,17 +25,30 @@ func (s *Service) seal(ctx context.Context, tx *fsm.Txn, k key, alg string, plai
 	if err != nil {
 		return nil, err
 	}
+	if k.store != nil {
+		blob.Envelope = []byte{}
+	}
 	blob.Derivation = s.cfg.HSM.Info().Derivation
-	blob.Sealed, err = s.cfg.HSM.Encrypt(ctx, material.Wrapped, plaintext, authenticated(blob, ec))
+	aad := authenticated(blob, ec)
+	blob.Sealed, err = s.cfg.HSM.Encrypt(ctx, material.Wrapped, plaintext, aad)
 	if err != nil {
 		return nil, partitionFault("encrypting", err)
+	}
+	if k.store != nil {
+		inner := append(blob.Nonce[:], blob.Body...)
+		if blob.Envelope, err = s.sealOutside(ctx, tx, c, k, inner, aad); err != nil {
+			return nil, err
+		}
 	}
 	return blob.Marshal(), nil
 }
 
 // open decrypts what seal returned. Whatever is wrong with the ciphertext or the
 // context is InvalidCiphertextException.
-func (s *Service) open(ctx context.Context, tx *fsm.Txn, k key, blob *hsm.Blob, ec encryptionContext) ([]byte, error) {
+func (s *Service) open(ctx context.Context, tx *fsm.Txn, c *call.Call, k key, blob *hsm.Blob, ec encryptionContext) ([]byte, error) {
+	if (blob.Envelope != nil) != (k.store != nil) {
+		return nil, invalidCiphertext()
+	}
 	material, err := readMaterial(tx, k, hex.EncodeToString(blob.Material[:]))
 	if err != nil {
 		return nil, err
@@ -42,7 +56,21 @@ func (s *Service) open(ctx context.Context, tx *fsm.Txn, k key, blob *hsm.Blob, 
 	if material == nil {
 		return nil, invalidCiphertext()
 	}
-	plaintext, err := s.cfg.HSM.Decrypt(ctx, material.Wrapped, blob.Sealed, authenticated(blob, ec))
+	aad := authenticated(blob, ec)
+	if k.store != nil {
+		inner, err := s.openOutside(ctx, tx, c, k, blob.Envelope, aad)
+		if err != nil {
+			return nil, err
+		}
+		if len(inner) < hsm.NonceSize {
+			return nil, invalidState("%s", tampered)
+		}
+		blob.Body = inner[copy(blob.Nonce[:], inner):]
+	}
+	plaintext, err := s.cfg.HSM.Decrypt(ctx, material.Wrapped, blob.Sealed, aad)
+	if errors.Is(err, hsm.ErrInvalidCiphertext) && k.store != nil {
+		return nil, invalidState("%s", tampered)
+	}
 	if errors.Is(err, hsm.ErrInvalidCiphertext) {
 		return nil, invalidCiphertext()
 	}

@@ -87,12 +87,16 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 		AccountID: c.Principal.AccountID, Region: c.Region, ID: id,
 		State: state.Enabled, Description: req.Description, Created: c.Time.UnixMilli(),
 		Usage: usage, Spec: hsm.KeySpec(spec), Origin: req.origin(), MultiRegion: req.MultiRegion,
+		KeyStoreID: req.CustomKeyStoreID, XksKeyID: req.XksKeyID,
 	}
 	policy, err := s.mayCreate(tx, c, k, req.Policy, req.BypassPolicyLockoutSafetyCheck, req.Tags)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.countKey(tx, k); err != nil {
+		return nil, err
+	}
+	if err := s.join(ctx, tx, c, k); err != nil {
 		return nil, err
 	}
 	material, err := s.firstMaterial(ctx, k, c.Time)
@@ -102,12 +106,50 @@ func (s *Service) createKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if err := store(tx, k, material, policy, req.Tags); err != nil {
 		return nil, err
 	}
-	metadata := describe(used(c, k))
+	made, err := used(tx, c, k)
+	if err != nil {
+		return nil, err
+	}
+	metadata := describe(made)
 	c.Record.Response = &createKeyElements{KeyMetadata: recorded(metadata)}
-	if s.cfg.HSM.Info().Assists(k.Spec) {
-		c.Record.Additional = &materialData{SoftwareAssisted: true}
+	if data := s.materialData(made, ""); data != (materialData{}) {
+		c.Record.Additional = &data
 	}
 	return &createKeyResponse{KeyMetadata: metadata}, nil
+}
+
+// join puts a new key into the custom key store that it is to be in. The number of
+// the store's keys is exact: it decides whether the store can be deleted.
+func (s *Service) join(ctx context.Context, tx *fsm.Txn, c *call.Call, k *state.Key) error {
+	if k.KeyStoreID == "" {
+		return nil
+	}
+	store, err := readKeyStore(tx, c, k.KeyStoreID)
+	switch {
+	case err != nil:
+		return err
+	case store.Type != k.Origin:
+		return invalid("Keys with an Origin of %s cannot be created in a custom key store of the type %s.", k.Origin, store.Type)
+	case !store.Connected() && store.Type == state.ExternalKeyStore:
+		return call.Errorf(storeState, "%s", notConnected)
+	case !store.Connected():
+		return notInState(store)
+	}
+	if err := s.enroll(ctx, tx, c, store, k); err != nil {
+		return err
+	}
+	return addToCount(tx, state.KeyStoreCounts, 1, k.AccountID, k.Region, store.ID)
+}
+
+// leave is the opposite of join.
+func leave(tx *fsm.Txn, k *state.Key) error {
+	if k.KeyStoreID == "" {
+		return nil
+	}
+	if k.XksKeyID != "" {
+		state.ExternalKeys.Delete(tx, k.AccountID, k.Region, k.KeyStoreID, k.XksKeyID)
+	}
+	return addToCount(tx, state.KeyStoreCounts, -1, k.AccountID, k.Region, k.KeyStoreID)
 }
 
 // mayCreate decides whether the caller may create a key that is as k, with its

@@ -49,7 +49,7 @@ type dataKeyResponse struct {
 	Plaintext              []byte `json:",omitempty"`
 	CiphertextForRecipient []byte `json:",omitempty"`
 	KeyID                  string `json:"KeyId"`
-	KeyMaterialID          string `json:"KeyMaterialId"`
+	KeyMaterialID          string `json:"KeyMaterialId,omitempty"`
 }
 
 func (s *Service) generateDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req *generateDataKeyRequest) (*dataKeyResponse, error) {
@@ -98,7 +98,7 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := s.cfg.HSM.Random(ctx, plaintext); err != nil {
 		return nil, partitionFault("generating a data key", err)
 	}
-	ciphertext, err := s.seal(ctx, tx, k, symmetricDefault, plaintext, ec)
+	ciphertext, err := s.seal(ctx, tx, c, k, symmetricDefault, plaintext, ec)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (s *Service) newDataKey(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 		return nil, err
 	}
 	return &dataKeyResponse{
-		CiphertextBlob: ciphertext, Plaintext: plaintext, CiphertextForRecipient: sealed, KeyID: k.arn, KeyMaterialID: k.MaterialID,
+		CiphertextBlob: ciphertext, Plaintext: plaintext, CiphertextForRecipient: sealed, KeyID: k.arn, KeyMaterialID: shownMaterial(k, k.MaterialID),
 	}, mark(tx, c, k)
 }
 

@@ -128,8 +128,8 @@ func (s *Service) reveal(ctx context.Context, tx *fsm.Txn, c *call.Call, src sou
 		r.plaintext, err = s.openPrivately(ctx, tx, r.key, r.algorithm, src.ciphertext)
 		return r, err
 	}
-	r.materialID = hex.EncodeToString(blob.Material[:])
-	r.plaintext, err = s.open(ctx, tx, r.key, blob, src.context)
+	r.materialID = shownMaterial(r.key, hex.EncodeToString(blob.Material[:]))
+	r.plaintext, err = s.open(ctx, tx, c, r.key, blob, src.context)
 	return r, err
 }
 
@@ -194,5 +194,5 @@ func (s *Service) sealedBy(tx *fsm.Txn, c *call.Call, a access, named key, blob 
 	case d.Outcome != policy.Allow:
 		return key{}, refusal(d, r)
 	}
-	return charged(c, used(c, found))
+	return charged(tx, c, found)
 }

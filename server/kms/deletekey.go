@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -26,7 +27,7 @@ func deleteKey(_ context.Context, tx *fsm.Txn, entry []string, now time.Time) er
 	if err := sweepLater(tx, k, now); err != nil {
 		return err
 	}
-	if err := uncountKey(tx, k); err != nil {
+	if err := errors.Join(uncountKey(tx, k), leave(tx, k)); err != nil {
 		return err
 	}
 	state.Keys.Delete(tx, k.AccountID, k.Region, k.ID)

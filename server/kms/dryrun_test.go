@@ -58,6 +58,10 @@ func (f *fixture) tryable(operation string) m {
 		return id
 	}
 	switch operation {
+	case "CreateCustomKeyStore":
+		return seeds[operation]
+	case "ConnectCustomKeyStore", "DisconnectCustomKeyStore", "UpdateCustomKeyStore", "DeleteCustomKeyStore", "DescribeCustomKeyStores":
+		return f.storeFor(operation)
 	case "GenerateMac":
 		return m{"KeyId": key("HMAC_256", "GENERATE_VERIFY_MAC"), "Message": []byte("x"), "MacAlgorithm": "HMAC_SHA_256"}
 	case "VerifyMac":

@@ -55,7 +55,7 @@ func (s *Service) encrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req *e
 	if req.DryRun {
 		return nil, wouldSucceed()
 	}
-	ciphertext, err := s.seal(ctx, tx, k, alg, req.Plaintext, ec)
+	ciphertext, err := s.seal(ctx, tx, c, k, alg, req.Plaintext, ec)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,10 @@ func (s *Service) retireGrant(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 	if found == nil {
 		return nil, notFound("Key '%s' does not exist", ref.keyARN())
 	}
-	k := used(c, found)
+	k, err := used(tx, c, found)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.states.check(c.Operation, k); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/servertest"
 	"github.com/cofre-kms/cofre/server/state"
+	"github.com/cofre-kms/cofre/server/xks"
 )
 
 const (
@@ -51,7 +52,8 @@ type fixture struct {
 	quota func(group string) bool
 	// maxKeys is the quota of keys; 0 is the usual one. It counts from use on.
 	maxKeys int
-	// attestation is what use gives the service.
+	// proxies and attestation are what use gives the service.
+	proxies     *xks.Client
 	attestation *attestation.Verifier
 }
 
@@ -92,6 +94,7 @@ func addAdministrator(tx *fsm.Txn, account string) error {
 func (f *fixture) use(partition kms.HSM) {
 	f.service = kms.New(kms.Config{
 		HSM: partition, Generation: func() hsm.Generation { return 1 }, Attestation: f.attestation,
+		Proxies: f.proxies,
 		Regions: []string{region, "us-east-1", "us-west-2"},
 		MaxKeys: f.maxKeys,
 	})

@@ -45,7 +45,15 @@ func FuzzOperations(f *testing.F) {
 var seeds = map[string]m{
 	"CreateKey": {"Description": "d", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": true,
 		"Tags": []m{{"TagKey": "k", "TagValue": "v"}}, "Policy": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}]}`, "BypassPolicyLockoutSafetyCheck": true},
-	"CreateAlias": {"AliasName": "alias/a", "TargetKeyId": absent},
+	"CreateCustomKeyStore": {"CustomKeyStoreName": "n", "CustomKeyStoreType": "EXTERNAL_KEY_STORE", "XksProxyConnectivity": "PUBLIC_ENDPOINT",
+		"XksProxyUriEndpoint": "https://xks.example.com", "XksProxyUriPath": "/a/kms/xks/v1", "XksProxyAuthenticationCredential": m{
+			"AccessKeyId": "ABCDEFGHIJKLMNOPQRST", "RawSecretAccessKey": strings.Repeat("a", 43)}},
+	"UpdateCustomKeyStore":     {"CustomKeyStoreId": "cks-1", "NewCustomKeyStoreName": "n", "CloudHsmClusterId": "cluster-234abcdefgh", "KeyStorePassword": "1234567"},
+	"ConnectCustomKeyStore":    {"CustomKeyStoreId": "cks-1"},
+	"DisconnectCustomKeyStore": {"CustomKeyStoreId": "cks-1"},
+	"DeleteCustomKeyStore":     {"CustomKeyStoreId": "cks-1"},
+	"DescribeCustomKeyStores":  {"CustomKeyStoreName": "n", "Limit": 3},
+	"CreateAlias":              {"AliasName": "alias/a", "TargetKeyId": absent},
 	"CreateGrant": {"KeyId": absent, "GranteePrincipal": account, "Operations": []string{"Decrypt", "CreateGrant"}, "Name": "n",
 		"Constraints": m{"EncryptionContextEquals": m{"a": "b"}}, "RetiringPrincipal": "arn:aws:iam::" + account + ":user/x"},
 	"ListGrants":                {"KeyId": absent, "GrantId": "x"},

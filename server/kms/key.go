@@ -12,7 +12,17 @@ import (
 // key is a KMS key that a call may use, and its ARN.
 type key struct {
 	*state.Key
-	arn string
+	arn   string
+	store *state.CustomKeyStore // that it is in; nil of most
+}
+
+// state is the key's state as everybody sees it: a key whose custom key store is not
+// connected is unavailable, and gets its own state back when it is.
+func (k key) state() state.KeyState {
+	if k.store != nil && !k.store.Connected() && (k.State == state.Enabled || k.State == state.Disabled) {
+		return state.Unavailable
+	}
+	return k.State
 }
 
 // named says which names of a key an operation accepts.
@@ -70,7 +80,7 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, a access, text string, accep
 	if found == nil {
 		return key{}, notFound("Key '%s' does not exist", ref.keyARN())
 	}
-	return charged(c, used(c, found))
+	return charged(tx, c, found)
 }
 
 // ownKey reads a key of the caller's account for an operation that is authorized
@@ -92,7 +102,10 @@ func (s *Service) ownKey(tx *fsm.Txn, c *call.Call, text string) (key, error) {
 	if found == nil {
 		return key{}, notFound("Key '%s' does not exist", ref.keyARN())
 	}
-	k := used(c, found)
+	k, err := used(tx, c, found)
+	if err != nil {
+		return key{}, err
+	}
 	return k, s.states.check(c.Operation, k)
 }
 
@@ -116,11 +129,19 @@ func target(tx *fsm.Txn, ref reference) (string, error) {
 	return alias.KeyID, nil
 }
 
-// used makes a key a resource of the call.
-func used(c *call.Call, k *state.Key) key {
+// used makes a key a resource of the call, and reads the custom key store that it is
+// in by guard.
+func used(tx *fsm.Txn, c *call.Call, k *state.Key) (key, error) {
 	arn := k.ARN()
 	c.Record.Resources = append(c.Record.Resources, ledger.Resource{AccountID: k.AccountID, Type: keyResource, ARN: arn})
-	return key{Key: k, arn: arn}
+	if k.KeyStoreID == "" {
+		return key{Key: k, arn: arn}, nil
+	}
+	store, err := state.CustomKeyStores.Get(tx, k.AccountID, k.Region, k.KeyStoreID)
+	if err == nil && store == nil {
+		err = damaged("custom key store")
+	}
+	return key{Key: k, arn: arn, store: store}, err
 }
 
 // keyResource is the type of keys and of aliases in records: CloudTrail tells

@@ -96,8 +96,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 		"failed to satisfy constraint: Member must satisfy enum value set: [RSA_2048, RSA_3072, RSA_4096, ECC_NIST_P256, ECC_NIST_P384, "+
 		"ECC_NIST_P521, ECC_SECG_P256K1, SYMMETRIC_DEFAULT, HMAC_224, HMAC_256, HMAC_384, HMAC_512, SM2, ML_DSA_44, ML_DSA_65, "+
 		"ML_DSA_87, ECC_NIST_EDWARDS25519, ML_KEM_512, ML_KEM_768, ML_KEM_1024]")
-	f.refuse("CreateKey", m{"Origin": "EXTERNAL_KEY_STORE"},
-		"UnsupportedOperationException: Keys with an Origin of EXTERNAL_KEY_STORE are not supported.")
+	f.refuse("CreateKey", m{"Origin": "EXTERNAL_KEY_STORE"}, "ValidationException: You must specify XksKeyId when Origin is EXTERNAL_KEY_STORE.")
 	f.refuse("CreateKey", m{"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1"},
 		"CustomKeyStoreNotFoundException: The custom key store cks-1 does not exist.")
 	f.refuse("CreateKey", m{"XksKeyId": "x"}, "ValidationException: XksKeyId is valid only with an Origin of EXTERNAL_KEY_STORE.")

@@ -93,6 +93,9 @@ func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err := suits(c, k, encryptDecrypt, symmetricDefault); err != nil {
 		return nil, err
 	}
+	if k.store != nil {
+		return nil, originRefused(k)
+	}
 	if err := c.Charge(keyPairGroup(req.KeyPairSpec)); err != nil {
 		return nil, err
 	}
@@ -105,7 +108,7 @@ func (s *Service) newKeyPair(ctx context.Context, tx *fsm.Txn, c *call.Call, req
 	if err != nil {
 		return nil, fmt.Errorf("generating a data key pair: %w", err)
 	}
-	ciphertext, err := s.seal(ctx, tx, k, symmetricDefault, private, ec)
+	ciphertext, err := s.seal(ctx, tx, c, k, symmetricDefault, private, ec)
 	if err != nil {
 		return nil, err
 	}

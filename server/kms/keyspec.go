@@ -46,8 +46,14 @@ func (q *createKeyRequest) check(spec, usage string) error {
 		return invalid("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
 	case !slices.Contains(usages(spec), usage):
 		return invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
-	case q.XksKeyID != "" && q.origin() != "EXTERNAL_KEY_STORE":
+	case q.XksKeyID != "" && q.origin() != state.ExternalKeyStore:
 		return invalid("XksKeyId is valid only with an Origin of EXTERNAL_KEY_STORE.")
+	case q.XksKeyID == "" && q.origin() == state.ExternalKeyStore:
+		return invalid("You must specify XksKeyId when Origin is EXTERNAL_KEY_STORE.")
+	case q.CustomKeyStoreID == "" && q.elsewhere():
+		return invalid("You must specify CustomKeyStoreId when Origin is %s.", q.origin())
+	case q.CustomKeyStoreID != "" && !q.elsewhere():
+		return invalid("CustomKeyStoreId is valid only with an Origin of AWS_CLOUDHSM or EXTERNAL_KEY_STORE.")
 	}
 	if err := checkTags(q.Tags); err != nil {
 		return err
@@ -57,19 +63,20 @@ func (q *createKeyRequest) check(spec, usage string) error {
 			return err
 		}
 	}
-	if q.CustomKeyStoreID != "" {
-		return noKeyStore(q.CustomKeyStoreID)
-	}
-	switch q.origin() {
-	case state.OriginKMS:
-		return nil
-	case state.OriginExternal:
-		if importable(hsm.KeySpec(spec)) {
-			return nil
-		}
+	switch {
+	case q.origin() == state.OriginExternal && !importable(hsm.KeySpec(spec)):
 		return unsupported("Key material of the key spec %s cannot be imported.", spec)
+	case q.elsewhere() && spec != symmetricDefault:
+		return unsupported("Keys of the key spec %s cannot be created in a custom key store.", spec)
+	case q.elsewhere() && q.MultiRegion:
+		return unsupported("Multi-Region keys cannot be created in a custom key store.")
 	}
-	return unsupported("Keys with an Origin of %s are not supported.", q.origin())
+	return nil
+}
+
+// elsewhere says whether the key is to be in a custom key store.
+func (q *createKeyRequest) elsewhere() bool {
+	return q.origin() == state.CloudHSM || q.origin() == state.ExternalKeyStore
 }
 
 // usages are what keys of a spec can be for ("Key spec reference" in the KMS

@@ -31,6 +31,14 @@ type keyMetadata struct {
 	MultiRegion              bool                      `json:"MultiRegion"`
 	MultiRegionConfiguration *multiRegionConfiguration `json:"MultiRegionConfiguration,omitempty"`
 	CurrentKeyMaterialID     string                    `json:"CurrentKeyMaterialId,omitempty"`
+	CustomKeyStoreID         string                    `json:"CustomKeyStoreId,omitempty"`
+	CloudHsmClusterID        string                    `json:"CloudHsmClusterId,omitempty"`
+	XksKeyConfiguration      *xksKeyConfiguration      `json:"XksKeyConfiguration,omitempty"`
+}
+
+// xksKeyConfiguration says which external key a key in an external key store has.
+type xksKeyConfiguration struct {
+	ID string `json:"Id"`
 }
 
 // describe answers a key's metadata.
@@ -40,10 +48,10 @@ func describe(k key) keyMetadata {
 		KeyID:                 k.ID,
 		Arn:                   k.arn,
 		CreationDate:          timestamp(k.Created),
-		Enabled:               k.State == state.Enabled,
+		Enabled:               k.state() == state.Enabled,
 		Description:           k.Description,
 		KeyUsage:              k.Usage,
-		KeyState:              k.State.String(),
+		KeyState:              k.state().String(),
 		DeletionDate:          timestamp(k.Deletion),
 		PendingWindow:         k.PendingWindow,
 		ValidTo:               timestamp(k.ValidTo),
@@ -53,10 +61,13 @@ func describe(k key) keyMetadata {
 		CustomerMasterKeySpec: k.Spec,
 		KeySpec:               k.Spec,
 		MultiRegion:           k.MultiRegion,
+		CustomKeyStoreID:      k.KeyStoreID,
+		CloudHsmClusterID:     k.ClusterID,
 	}
 	m.setAlgorithms(algorithms(k.Spec, k.Usage))
-	if k.Spec == hsm.SymmetricDefault {
-		m.CurrentKeyMaterialID = k.MaterialID // of symmetric encryption keys only
+	m.CurrentKeyMaterialID = shownMaterial(k, k.MaterialID)
+	if k.XksKeyID != "" {
+		m.XksKeyConfiguration = &xksKeyConfiguration{ID: k.XksKeyID}
 	}
 	if k.MultiRegion {
 		m.MultiRegionConfiguration = configuration(k.Key)
@@ -112,8 +123,16 @@ type recordedMetadata struct {
 	EncapsulationAlgorithms []string    `json:"encapsulationAlgorithms,omitempty"`
 	MultiRegion             bool        `json:"multiRegion"`
 	CurrentKeyMaterialID    string      `json:"currentKeyMaterialId,omitempty"`
+	CustomKeyStoreID        string      `json:"customKeyStoreId,omitempty"`
+	CloudHsmClusterID       string      `json:"cloudHsmClusterId,omitempty"`
+
+	XksKeyConfiguration *recordedXksKey `json:"xksKeyConfiguration,omitempty"`
 
 	MultiRegionConfiguration *recordedConfiguration `json:"multiRegionConfiguration,omitempty"`
+}
+
+type recordedXksKey struct {
+	ID string `json:"id"`
 }
 
 func recorded(m keyMetadata) recordedMetadata {
@@ -138,5 +157,8 @@ func recorded(m keyMetadata) recordedMetadata {
 		MultiRegion:              m.MultiRegion,
 		MultiRegionConfiguration: m.MultiRegionConfiguration.recorded(),
 		CurrentKeyMaterialID:     m.CurrentKeyMaterialID,
+		CustomKeyStoreID:         m.CustomKeyStoreID,
+		CloudHsmClusterID:        m.CloudHsmClusterID,
+		XksKeyConfiguration:      (*recordedXksKey)(m.XksKeyConfiguration),
 	}
 }

@@ -96,6 +96,59 @@ func xksKeyIDType() shape.String {
 	}}
 }
 
+func customKeyStoreNameType() shape.String { return shape.String{Min: 1, Max: 256} }
+
+func customKeyStoreType() shape.String {
+	return shape.String{Enum: []string{state.CloudHSM, state.ExternalKeyStore}}
+}
+
+func cloudHsmClusterIDType() shape.String {
+	return shape.String{Min: 19, Max: 24, Pattern: &shape.Pattern{Expr: "cluster-[2-7a-zA-Z]{11,16}", Match: clusterID}}
+}
+
+func trustAnchorCertificateType() shape.String { return shape.String{Min: 1, Max: 5000} }
+
+func keyStorePasswordType() shape.String { return shape.String{Min: 7, Max: 32, Sensitive: true} }
+
+func xksProxyURIEndpointType() shape.String {
+	return shape.String{Min: 10, Max: 128, Pattern: &shape.Pattern{Expr: "^https://[a-zA-Z0-9.-]+$", Match: httpsHost}}
+}
+
+func xksProxyURIPathType() shape.String {
+	return shape.String{Min: 10, Max: 128, Pattern: &shape.Pattern{
+		Expr: `^(/[a-zA-Z0-9\/_-]+/kms/xks/v\d{1,2})$|^(/kms/xks/v\d{1,2})$`, Match: proxyPath,
+	}}
+}
+
+func xksProxyVPCEndpointServiceNameType() shape.String {
+	return shape.String{Min: 20, Max: 64, Pattern: &shape.Pattern{
+		Expr: `^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$`, Match: endpointService,
+	}}
+}
+
+func accountIDType() shape.String {
+	digits := some(func(r rune) bool { return '0' <= r && r <= '9' })
+	return shape.String{Min: 12, Max: 12, Pattern: &shape.Pattern{
+		Expr: "[0-9]{12}", Match: func(s string) bool { return len(s) == 12 && digits(s) },
+	}}
+}
+
+func xksProxyAccessKeyIDType() shape.String {
+	return shape.String{Min: 20, Max: 30, Sensitive: true, Pattern: &shape.Pattern{
+		Expr: "^[A-Z2-7]+$", Match: some(func(r rune) bool { return 'A' <= r && r <= 'Z' || '2' <= r && r <= '7' }),
+	}}
+}
+
+func xksProxySecretType() shape.String {
+	return shape.String{Min: 43, Max: 64, Sensitive: true, Pattern: &shape.Pattern{
+		Expr: `^[a-zA-Z0-9\/+=]+$`, Match: some(func(r rune) bool { return word(r) && r != '_' || strings.ContainsRune("/+=", r) }),
+	}}
+}
+
+func xksProxyConnectivityType() shape.String {
+	return shape.String{Enum: []string{state.PublicEndpoint, state.VPCEndpointService}}
+}
+
 func keyUsageType() shape.String {
 	return shape.String{Enum: []string{
 		signVerify, encryptDecrypt, generateVerifyMac, keyAgreement, encapsulateDecapsulate,
@@ -216,6 +269,40 @@ func regionName(s string) bool {
 	letter := some(func(r rune) bool { return 'a' <= r && r <= 'z' })
 	digit := some(func(r rune) bool { return '0' <= r && r <= '9' })
 	return (len(words) == 2 || len(words) == 3) && digit(number) && !slices.ContainsFunc(words, func(w string) bool { return !letter(w) })
+}
+
+func clusterID(s string) bool {
+	id, ok := strings.CutPrefix(s, "cluster-")
+	letters := every(func(r rune) bool { return '2' <= r && r <= '7' || word(r) && (r < '0' || r > '9') && r != '_' })
+	return ok && len(id) >= 11 && len(id) <= 16 && letters(id)
+}
+
+func httpsHost(s string) bool {
+	host, ok := strings.CutPrefix(s, "https://")
+	name := some(func(r rune) bool { return word(r) && r != '_' || r == '.' || r == '-' })
+	return ok && name(host)
+}
+
+// proxyPath matches /kms/xks/v and one or two digits after nothing, or after a slash
+// and a prefix.
+func proxyPath(s string) bool {
+	rest := strings.TrimRight(s, "0123456789")
+	prefix, ok := strings.CutSuffix(rest, "/kms/xks/v")
+	if n := len(s) - len(rest); !ok || n < 1 || n > 2 {
+		return false
+	}
+	class := some(func(r rune) bool { return word(r) || r == '/' || r == '-' })
+	return prefix == "" || prefix[0] == '/' && class(prefix[1:])
+}
+
+// endpointService matches (com|eu).amazonaws.vpce.REGION.vpce-svc-ID.
+func endpointService(s string) bool {
+	parts := strings.Split(s, ".")
+	if len(parts) != 5 || parts[0] != "com" && parts[0] != "eu" || parts[1] != "amazonaws" || parts[2] != "vpce" || !regionName(parts[3]) {
+		return false
+	}
+	id, ok := strings.CutPrefix(parts[4], "vpce-svc-")
+	return ok && some(func(r rune) bool { return word(r) && r != '_' && (r < 'A' || r > 'Z') })(id)
 }
 
 // word is \w of the model's regular expressions.

@@ -27,6 +27,12 @@ func requests() map[string]struct {
 	}
 	return map[string]row{
 		"CancelKeyDeletion":                   {keyRequestShape().Describe(), sdk.CancelKeyDeletionInput{}},
+		"ConnectCustomKeyStore":               {keyStoreRequestShape().Describe(), sdk.ConnectCustomKeyStoreInput{}},
+		"CreateCustomKeyStore":                {createCustomKeyStoreShape().Describe(), sdk.CreateCustomKeyStoreInput{}},
+		"DeleteCustomKeyStore":                {keyStoreRequestShape().Describe(), sdk.DeleteCustomKeyStoreInput{}},
+		"DescribeCustomKeyStores":             {describeCustomKeyStoresShape().Describe(), sdk.DescribeCustomKeyStoresInput{}},
+		"DisconnectCustomKeyStore":            {keyStoreRequestShape().Describe(), sdk.DisconnectCustomKeyStoreInput{}},
+		"UpdateCustomKeyStore":                {updateCustomKeyStoreShape().Describe(), sdk.UpdateCustomKeyStoreInput{}},
 		"CreateAlias":                         {aliasTargetShape().Describe(), sdk.CreateAliasInput{}},
 		"CreateGrant":                         {createGrantShape().Describe(), sdk.CreateGrantInput{}},
 		"CreateKey":                           {createKeyShape().Describe(), sdk.CreateKeyInput{}},
@@ -205,6 +211,31 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// TestKeyStorePatterns does the same for patterns that few texts match.
+func TestKeyStorePatterns(t *testing.T) {
+	for _, s := range []shape.String{cloudHsmClusterIDType(), xksProxyURIEndpointType(), xksProxyURIPathType(),
+		xksProxyVPCEndpointServiceNameType(), accountIDType(), xksProxyAccessKeyIDType(), xksProxySecretType()} {
+		re := regexp.MustCompile(`^(?:` + s.Pattern.Expr + `)$`)
+		parts := rapid.SampledFrom([]string{
+			"cluster-", "https://", "/", "kms/xks/v", "/kms/xks/v", "com", "eu", ".amazonaws.vpce.", "us-east-1", "us-gov-west-1", ".vpce-svc-", ".",
+			"a", "Z", "0", "1", "234567", "abcdefghijk", "_", "-", "+", "=", "\\", " ", "é", "123456789012", "ABCDEFGHIJKLMNOPQRST",
+		})
+		rapid.Check(t, func(t *rapid.T) {
+			text := strings.Join(rapid.SliceOfN(parts, 0, 6).Draw(t, "parts"), "")
+			if s.Pattern.Match(text) != re.MatchString(text) {
+				t.Fatalf("%q and %s: %v", text, s.Pattern.Expr, s.Pattern.Match(text))
+			}
+		})
+		for _, text := range []string{"cluster-234abcdefgh", "cluster-1abcdefghij", "cluster-234abcdefgh012", "https://a.b-c", "https://", "/kms/xks/v1", "/a/kms/xks/v12",
+			"//kms/xks/v1", "/a//b/kms/xks/v123", "/kms/xks/v", "a/kms/xks/v1", "com.amazonaws.vpce.us-east-1.vpce-svc-0a", "eu.amazonaws.vpce.eu-isoe-west-1.vpce-svc-a",
+			"net.amazonaws.vpce.us-east-1.vpce-svc-a", "com.amazonaws.vpce.us-east-1.vpce-svc-", "com.amazonaws.vpce.us-east-1.vpce-svc-A", "12345678901", "ABC234", "ABC189"} {
+			if s.Pattern.Match(text) != re.MatchString(text) {
+				t.Errorf("%q and %s: %v", text, s.Pattern.Expr, s.Pattern.Match(text))
+			}
+		}
+	}
+}
+
 func TestRegionNames(t *testing.T) {
 	re := regexp.MustCompile(regionType().Pattern.Expr)
 	for _, name := range []string{
@@ -233,6 +264,7 @@ func TestRecordsEncodeThemselves(t *testing.T) {
 		}
 		compareEncodings(t, p.AppendJSON(nil), p)
 		data := materialData{KeyMaterialID: text.Draw(t, "id"), SoftwareAssisted: rapid.Bool().Draw(t, "assisted")}
+		data.CustomKeyStoreID, data.XksKeyID = text.Draw(t, "store"), text.Draw(t, "external")
 		if rapid.Bool().Draw(t, "recipient") {
 			data.Recipient = &recipientData{ModuleID: text.Draw(t, "module"), ImageDigest: text.Draw(t, "image")}
 		}

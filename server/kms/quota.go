@@ -7,6 +7,7 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/state"
 )
 
 // The groups of cryptographic operations that share a request-rate quota, by the
@@ -52,11 +53,12 @@ func quotaGroup(k key) string {
 // key.
 func keyPairGroup(spec string) string { return "GenerateDataKeyPair_" + spec }
 
-// charged charges a call that is about to work with a key, before the partition
-// does. ReEncrypt is charged for both of its keys where their quotas differ.
-func charged(c *call.Call, k key) (key, error) {
-	if !cryptographic(c.Operation) {
-		return k, nil
+// charged is used, and charges a call that is about to work with a key, before the
+// partition does. ReEncrypt is charged for both of its keys where their quotas differ.
+func charged(tx *fsm.Txn, c *call.Call, found *state.Key) (key, error) {
+	k, err := used(tx, c, found)
+	if err != nil || !cryptographic(c.Operation) {
+		return k, err
 	}
 	return k, c.Charge(quotaGroup(k))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/shape"
+	"github.com/cofre-kms/cofre/server/state"
 )
 
 type generateRandomRequest struct {
@@ -44,15 +45,12 @@ func (s *Service) generateRandom(ctx context.Context, tx *fsm.Txn, c *call.Call,
 	if err := s.authorizeOther(tx, c, to(c), anyResource); err != nil {
 		return nil, err
 	}
-	if req.CustomKeyStoreID != "" {
-		return nil, noKeyStore(req.CustomKeyStoreID)
-	}
 	if err := c.Charge(symmetricGroup); err != nil {
 		return nil, err
 	}
 	plaintext := make([]byte, req.NumberOfBytes)
-	if err := s.cfg.HSM.Random(ctx, plaintext); err != nil {
-		return nil, fmt.Errorf("generating random bytes: %w", err)
+	if err := s.random(ctx, tx, c, req.CustomKeyStoreID, plaintext); err != nil {
+		return nil, err
 	}
 	sealed, err := reader.seal(&plaintext)
 	if err != nil {
@@ -61,7 +59,22 @@ func (s *Service) generateRandom(ctx context.Context, tx *fsm.Txn, c *call.Call,
 	return &generateRandomResponse{Plaintext: plaintext, CiphertextForRecipient: sealed}, nil
 }
 
-// noKeyStore refuses the id of a custom key store: there are none.
-func noKeyStore(id string) error {
-	return call.Errorf("CustomKeyStoreNotFoundException", "The custom key store %s does not exist.", id)
+// random fills b from the partition, or from the cluster of a custom key store.
+func (s *Service) random(ctx context.Context, tx *fsm.Txn, c *call.Call, keyStoreID string, b []byte) error {
+	if keyStoreID == "" {
+		if err := s.cfg.HSM.Random(ctx, b); err != nil {
+			return fmt.Errorf("generating random bytes: %w", err)
+		}
+		return nil
+	}
+	store, err := readKeyStore(tx, c, keyStoreID)
+	switch {
+	case err != nil:
+		return err
+	case store.Type != state.CloudHSM:
+		return unsupported("The custom key store %s is an external key store, which generates no random bytes.", store.ID)
+	case !store.Connected():
+		return notInState(store)
+	}
+	return s.clusterRandom(ctx, tx, store, b)
 }

@@ -84,6 +84,9 @@ type materialData struct {
 	// SoftwareAssisted says that the partition only keeps the material, and that it
 	// was used in the node's memory. AWS has no such keys.
 	SoftwareAssisted bool `json:"softwareAssisted,omitempty"`
+	// Of a key in a custom key store.
+	CustomKeyStoreID string `json:"customKeyStoreId,omitempty"`
+	XksKeyID         string `json:"xksKeyId,omitempty"`
 	// Recipient is the enclave that the answer is for.
 	Recipient *recipientData `json:"recipient,omitempty"`
 }
@@ -93,6 +96,8 @@ func (m *materialData) AppendJSON(b []byte) []byte {
 	o := object{b: append(b, '{')}
 	o.text("keyMaterialId", m.KeyMaterialID)
 	o.flag("softwareAssisted", m.SoftwareAssisted)
+	o.text("customKeyStoreId", m.CustomKeyStoreID)
+	o.text("xksKeyId", m.XksKeyID)
 	if m.Recipient != nil {
 		o.name("recipient")
 		of := object{b: append(o.b, '{')}
@@ -106,7 +111,7 @@ func (m *materialData) AppendJSON(b []byte) []byte {
 
 // recordMaterial records which material of a key was used, and where.
 func (s *Service) recordMaterial(c *call.Call, k key, id string) {
-	data := materialData{KeyMaterialID: shownMaterial(k, id), SoftwareAssisted: s.cfg.HSM.Info().Assists(k.Spec)}
+	data := s.materialData(k, id)
 	if said, ok := c.Record.Additional.(*materialData); ok {
 		data.Recipient = said.Recipient
 	}
@@ -115,10 +120,17 @@ func (s *Service) recordMaterial(c *call.Call, k key, id string) {
 	}
 }
 
+func (s *Service) materialData(k key, id string) materialData {
+	return materialData{
+		KeyMaterialID: shownMaterial(k, id), SoftwareAssisted: s.cfg.HSM.Info().Assists(k.Spec), CustomKeyStoreID: k.KeyStoreID, XksKeyID: k.XksKeyID,
+	}
+}
+
 // shownMaterial is a material's id as answers and records have it: with symmetric
-// encryption keys only.
+// encryption keys only, and not with those in custom key stores (CurrentKeyMaterialId
+// in the AWS KMS API reference).
 func shownMaterial(k key, id string) string {
-	if k.Spec == hsm.SymmetricDefault {
+	if k.Spec == hsm.SymmetricDefault && k.KeyStoreID == "" {
 		return id
 	}
 	return ""

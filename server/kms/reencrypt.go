@@ -105,7 +105,7 @@ func (s *Service) reEncrypt(ctx context.Context, tx *fsm.Txn, c *call.Call, req 
 	if req.DryRun {
 		return nil, wouldSucceed()
 	}
-	ciphertext, err := s.seal(ctx, tx, to, alg, from.plaintext, ec)
+	ciphertext, err := s.seal(ctx, tx, c, to, alg, from.plaintext, ec)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/cofre-kms/cofre/server/attestation"
 	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/xks"
 )
 
 // HSM is what the service asks of the node's partition.
@@ -38,6 +39,9 @@ type Config struct {
 	// Attestation verifies the documents of enclaves that answers are for. Where it
 	// is nil the Recipient parameter is refused.
 	Attestation *attestation.Verifier
+	// Proxies calls the proxies of external key stores; nil means one that has no
+	// routes.
+	Proxies *xks.Client
 	// Regions are the names that the cluster answers for.
 	Regions []string
 	// Access finds the policies that have a say; nil means one of the service's own.
@@ -63,6 +67,9 @@ func New(cfg Config) *Service {
 	if cfg.Access == nil {
 		cfg.Access = authz.New()
 	}
+	if cfg.Proxies == nil {
+		cfg.Proxies = xks.New(xks.Config{})
+	}
 	return &Service{cfg: cfg, states: newStateTable(), authz: cfg.Access}
 }
 
@@ -72,17 +79,22 @@ func (s *Service) Operations() []call.Operation {
 	const reads, writes = true, false // CloudTrail counts the use of a key as reading
 	return metered([]call.Operation{
 		call.Bind("CancelKeyDeletion", writes, keyRequestShape().Decode, s.cancelKeyDeletion),
+		call.Bind("ConnectCustomKeyStore", writes, keyStoreRequestShape().Decode, s.connectCustomKeyStore),
 		call.Bind("CreateAlias", writes, aliasTargetShape().Decode, s.createAlias),
+		call.Bind("CreateCustomKeyStore", writes, createCustomKeyStoreShape().Decode, s.createCustomKeyStore),
 		call.Bind("CreateGrant", writes, createGrantShape().Decode, s.createGrant),
 		call.Bind("CreateKey", writes, createKeyShape().Decode, s.createKey),
 		call.Bind("Decapsulate", reads, decapsulateShape().Decode, s.decapsulate),
 		call.Bind("Decrypt", reads, decryptShape().Decode, s.decrypt),
 		call.Bind("DeleteAlias", writes, deleteAliasShape().Decode, s.deleteAlias),
+		call.Bind("DeleteCustomKeyStore", writes, keyStoreRequestShape().Decode, s.deleteCustomKeyStore),
 		call.Bind("DeleteImportedKeyMaterial", writes, deleteImportedKeyMaterialShape().Decode, s.deleteImportedKeyMaterial),
 		call.Bind("DeriveSharedSecret", reads, deriveSharedSecretShape().Decode, s.deriveSharedSecret),
+		call.Bind("DescribeCustomKeyStores", reads, describeCustomKeyStoresShape().Decode, s.describeCustomKeyStores),
 		call.Bind("DescribeKey", reads, describeKeyShape().Decode, s.describeKey),
 		call.Bind("DisableKey", writes, keyRequestShape().Decode, s.disableKey),
 		call.Bind("DisableKeyRotation", writes, keyRequestShape().Decode, s.disableKeyRotation),
+		call.Bind("DisconnectCustomKeyStore", writes, keyStoreRequestShape().Decode, s.disconnectCustomKeyStore),
 		call.Bind("EnableKey", writes, keyRequestShape().Decode, s.enableKey),
 		call.Bind("EnableKeyRotation", writes, enableKeyRotationShape().Decode, s.enableKeyRotation),
 		call.Bind("Encapsulate", reads, encapsulateShape().Decode, s.encapsulate),
@@ -119,6 +131,7 @@ func (s *Service) Operations() []call.Operation {
 		call.Bind("TagResource", writes, tagResourceShape().Decode, s.tagResource),
 		call.Bind("UntagResource", writes, untagResourceShape().Decode, s.untagResource),
 		call.Bind("UpdateAlias", writes, aliasTargetShape().Decode, s.updateAlias),
+		call.Bind("UpdateCustomKeyStore", writes, updateCustomKeyStoreShape().Decode, s.updateCustomKeyStore),
 		call.Bind("UpdateKeyDescription", writes, updateKeyDescriptionShape().Decode, s.updateKeyDescription),
 		call.Bind("UpdatePrimaryRegion", writes, updatePrimaryRegionShape().Decode, s.updatePrimaryRegion),
 		call.Bind("Verify", reads, verifyShape().Decode, s.verify),

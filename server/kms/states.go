@@ -94,7 +94,7 @@ func (t stateTable) check(operation string, k key) error {
 	if !known {
 		return fmt.Errorf("no rule says in which key states %s works", operation)
 	}
-	switch row.of(k.State) {
+	switch row.of(k.state()) {
 	case allowed:
 		return nil
 	case disabled:
@@ -112,6 +112,9 @@ func (t stateTable) check(operation string, k key) error {
 		return invalidState("%s is creating.", k.arn)
 	case updating:
 		return invalidState("%s is updating.", k.arn)
+	}
+	if k.store != nil && k.store.Type == state.ExternalKeyStore {
+		return invalidState("%s", notConnected)
 	}
 	return invalidState("%s is unavailable.", k.arn)
 }

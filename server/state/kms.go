@@ -86,6 +86,12 @@ type Key struct {
 	// that the key can be described by itself.
 	Imported bool  `cbor:"20,keyasint,omitempty"` // all of its materials are there
 	ValidTo  int64 `cbor:"21,keyasint,omitempty"` // when the first of them expires, Unix milliseconds; 0 where none does
+
+	// Of a key in a custom key store, whose type is the key's Origin. State is that of
+	// the key by itself: while the store is not connected, the key is unavailable.
+	KeyStoreID string `cbor:"23,keyasint,omitempty"`
+	XksKeyID   string `cbor:"24,keyasint,omitempty"` // the external key, in an external key store
+	ClusterID  string `cbor:"25,keyasint,omitempty"` // the store's cluster, in one that has a cluster
 }
 
 // ARN is the key's Amazon resource name.
