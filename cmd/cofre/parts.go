@@ -51,10 +51,14 @@ func (d *daemon) makeServices(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	proxies, err := proxyClient(d.cfg)
+	if err != nil {
+		return err
+	}
 	access := authz.New()
 	d.kms = kms.New(kms.Config{
 		HSM: d.node.HSM(), Generation: d.node.Generation, Attestation: roots, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
-		MaxKeys: d.cfg.Quotas.Keys, Access: access,
+		MaxKeys: d.cfg.Quotas.Keys, Access: access, Proxies: proxies,
 	})
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,

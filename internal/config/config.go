@@ -42,6 +42,34 @@ type Config struct {
 	Quotas  Quotas  `toml:"quotas"`
 
 	Attestation Attestation `toml:"attestation"`
+	XKS         XKS         `toml:"xks"`
+}
+
+// XKS says which external key store proxies the node may call. Without any it opens
+// no connection to one.
+type XKS struct {
+	// Timeout bounds each call to a proxy, connecting included.
+	Timeout Duration `toml:"timeout"`
+	// Proxies are those that may be called; the same on all nodes.
+	Proxies []XKSProxy `toml:"proxy"`
+}
+
+// XKSProxy is an external key store proxy.
+type XKSProxy struct {
+	// Endpoint is what key stores name as XksProxyUriEndpoint: https:// and a name.
+	Endpoint string `toml:"endpoint"`
+	// VPCEndpointService is the name by which key stores with the connectivity
+	// VPC_ENDPOINT_SERVICE name the proxy; without it, it is a public endpoint.
+	VPCEndpointService string `toml:"vpc_endpoint_service"`
+	// Address is the host:port to connect to; port 443 of Endpoint where it is empty.
+	Address string `toml:"address"`
+	// CAFile is a PEM file of the authorities that certify the proxy; the system's
+	// where it is empty.
+	CAFile string `toml:"ca_file"`
+	// CertFile and KeyFile are what the node shows to a proxy that asks for a
+	// certificate. Both or neither.
+	CertFile string `toml:"cert_file"`
+	KeyFile  string `toml:"key_file"`
 }
 
 // Attestation says whose attestation documents are trusted.
@@ -156,7 +184,8 @@ func defaults() *Config {
 		Cluster: Cluster{Listen: "127.0.0.1:7700", LogStore: LogStoreBoltDB},
 		HSM:     HSM{Kind: HSMSoft},
 		Log:     Log{Level: "info", Format: "text"},
-		Quotas:  Quotas{Requests: RequestsOff, Keys: 100_000}, // AWS's resource quota
+		XKS:     XKS{Timeout: Duration(250 * time.Millisecond)}, // the XKS proxy API's
+		Quotas:  Quotas{Requests: RequestsOff, Keys: 100_000},   // AWS's resource quota
 	}
 }
 

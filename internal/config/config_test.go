@@ -291,7 +291,7 @@ func settings() []string {
 	})
 	for i, key := range keys {
 		key = strings.ToLower(strings.TrimPrefix(key, "COFRE_"))
-		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas", "attestation"} {
+		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas", "attestation", "xks"} {
 			if rest, ok := strings.CutPrefix(key, section+"_"); ok {
 				key = section + "." + rest
 			}

@@ -35,7 +35,38 @@ func (c *Config) validate() error {
 		optionalAddress("metrics.listen", c.Metrics.Listen),
 		c.Quotas.validate(),
 		optionalPath("attestation.roots", c.Attestation.Roots),
+		c.XKS.validate(),
 	)
+}
+
+// proxyEndpoint is the API's XksProxyUriEndpointType.
+var proxyEndpoint = regexp.MustCompile(`^https://[a-zA-Z0-9.-]{2,120}$`)
+
+func (x XKS) validate() error {
+	errs := []error{between("xks.timeout", x.Timeout, Duration(10*time.Millisecond), Duration(10*time.Second))}
+	for i, p := range x.Proxies {
+		errs = append(errs, p.validate(fmt.Sprintf("xks.proxy %d", i+1)))
+		if slices.ContainsFunc(x.Proxies[:i], func(o XKSProxy) bool {
+			return strings.EqualFold(o.Endpoint, p.Endpoint) && o.VPCEndpointService == p.VPCEndpointService
+		}) {
+			errs = append(errs, fmt.Errorf("xks.proxy %d: %s is there twice", i+1, p.Endpoint))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p XKSProxy) validate(name string) error {
+	errs := []error{
+		optionalAddress(name+": address", p.Address), optionalPath(name+": ca_file", p.CAFile),
+		optionalPath(name+": cert_file", p.CertFile), optionalPath(name+": key_file", p.KeyFile),
+	}
+	if !proxyEndpoint.MatchString(p.Endpoint) {
+		errs = append(errs, fmt.Errorf("%s: endpoint: %q is not https:// and a host name", name, p.Endpoint))
+	}
+	if (p.CertFile == "") != (p.KeyFile == "") {
+		errs = append(errs, fmt.Errorf("%s: cert_file and key_file: set both or neither", name))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) validateNode() error {
