@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/admin"
 )
 
@@ -43,6 +45,9 @@ func printStatus(w io.Writer, s *cluster.Status) error {
 		row("not signing", "%s", s.Ledger.Problem)
 	}
 	row("partition", "%s %s (%s)", s.HSM.Kind, s.HSM.Label, s.HSM.Maker)
+	if len(s.HSM.Assisted) > 0 {
+		row("software-assisted", "%s", list(s.HSM.Assisted))
+	}
 	if s.HSMError != "" {
 		row("partition error", "%s", s.HSMError)
 	}
@@ -57,6 +62,14 @@ func printStatus(w io.Writer, s *cluster.Status) error {
 		row("member", "%s at %s, %s", m.Name, m.Address, role)
 	}
 	return t.Flush()
+}
+
+func list(specs []hsm.KeySpec) string {
+	names := make([]string, len(specs))
+	for i, spec := range specs {
+		names[i] = string(spec)
+	}
+	return strings.Join(names, ", ")
 }
 
 func orNone(name string) string {

@@ -39,10 +39,16 @@ func TestMain(m *testing.M) {
 // eachCluster runs a test on both kinds of partition; the Raft log is another
 // one for each, so that all four occur.
 func eachCluster(t *testing.T, test func(t *testing.T, c *rig.Cluster)) {
+	eachClusterOf(t, rig.Config{}, test)
+}
+
+// eachClusterOf is eachCluster of a configuration.
+func eachClusterOf(t *testing.T, cfg rig.Config, test func(t *testing.T, c *rig.Cluster)) {
 	logStores := map[string]string{rig.Soft: "boltdb", rig.SoftHSM: "wal"}
 	for _, kind := range rig.Kinds(t) {
 		t.Run(kind+","+logStores[kind], func(t *testing.T) {
-			test(t, rig.Start(t, rig.Config{Binary: binary, HSM: kind, LogStore: logStores[kind]}))
+			cfg.Binary, cfg.HSM, cfg.LogStore = binary, kind, logStores[kind]
+			test(t, rig.Start(t, cfg))
 		})
 	}
 }

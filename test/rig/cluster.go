@@ -39,6 +39,8 @@ type Config struct {
 	// Dir is the folder that everything is written to; "" means a temporary one
 	// that goes with the test.
 	Dir string
+	// Assisted lets the nodes of a [SoftHSM] cluster do what their tokens cannot.
+	Assisted bool
 	// Module is the PKCS #11 module of a [SoftHSM] cluster; "" means SoftHSM's own.
 	Module string
 	// Prepare is called for each node before anything of it runs, when its folders

@@ -58,6 +58,9 @@ func (c *Cluster) newNode(name string, port int) (*Node, error) {
 			return nil, err
 		}
 		hsm = fmt.Sprintf("kind = \"pkcs11\"\nuri = %q", uri)
+		if c.cfg.Assisted {
+			hsm += "\nsoftware_assisted = [\"all\"]"
+		}
 	}
 	text := fmt.Sprintf("name = %q\ndata_dir = %q\nregions = [%q, %q, %q]\n"+
 		"[api]\nlisten = %q\n[cluster]\nlisten = %q\nlog_store = %q\n"+
