@@ -27,22 +27,22 @@ const (
 // api is the clients' way to the nodes, a workload.API: real HTTPS through the
 // links.
 type api struct {
-	names  []string
-	urls   map[string]string
-	client *http.Client
-	as     aws.Credentials
+	members func() []*victim
+	urls    map[string]string
+	client  *http.Client
+	as      aws.Credentials
 	// patience is how long an operation may take; changed between the phases.
 	patience time.Duration
 }
 
 func newAPI(t *testing.T, w *world) *api {
 	a := &api{
-		urls:   make(map[string]string),
-		client: rig.NewHTTP(t, w.cluster.CAFile, w.cluster.Journal),
-		as:     aws.Credentials{AccessKeyID: w.cluster.Admin.AccessKeyID, SecretAccessKey: w.cluster.Admin.SecretAccessKey},
+		members: w.members,
+		urls:    make(map[string]string),
+		client:  rig.NewHTTP(t, w.cluster.CAFile, w.cluster.Journal),
+		as:      aws.Credentials{AccessKeyID: w.cluster.Admin.AccessKeyID, SecretAccessKey: w.cluster.Admin.SecretAccessKey},
 	}
-	for _, n := range w.cluster.Nodes {
-		a.names = append(a.names, n.Name)
+	for _, n := range w.victims {
 		a.urls[n.Name] = n.URL()
 		if w.network != nil {
 			a.urls[n.Name] = "https://" + w.network.addr(n.Name)
@@ -51,8 +51,13 @@ func newAPI(t *testing.T, w *world) *api {
 	return a
 }
 
-// Nodes implements workload.API.
-func (a *api) Nodes() []string { return a.names }
+// Nodes implements workload.API: the members.
+func (a *api) Nodes() (names []string) {
+	for _, v := range a.members() {
+		names = append(names, v.Name)
+	}
+	return names
+}
 
 // Do implements workload.API.
 func (a *api) Do(ctx context.Context, node string, r workload.Request) workload.Answer {

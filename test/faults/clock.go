@@ -59,7 +59,7 @@ func overlay(dir string) ([]string, error) {
 // stepClocks steps the clocks of some nodes to and fro.
 func (w *world) stepClocks(r *rand.Rand) {
 	for range 1 + r.IntN(4) {
-		for _, v := range w.shuffled(r)[:1+r.IntN(len(w.victims))] {
+		for _, v := range w.shuffled(r)[:1+r.IntN(len(w.members()))] {
 			by := time.Duration(r.Int64N(2*int64(maxStep))) - maxStep
 			w.note("  %s's clock is wrong by %v", v.Name, by)
 			w.check("stepping a clock", v.clock.set(int32(by/time.Second)))

@@ -22,17 +22,21 @@ type nemesis struct {
 var nemeses = []nemesis{
 	{"kill-one", 3, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.some(r)) }},
 	{"kill-leader", 5, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.leader(r)) }},
-	{"kill-majority", 1, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.shuffled(r)[:len(w.victims)/2+1]...) }},
-	{"kill-all", 1, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.victims...) }},
+	{"kill-majority", 1, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.majority(r)...) }},
+	{"kill-all", 1, nil, func(w *world, r *rand.Rand) { w.killSome(r, w.members()...) }},
 	{"stop-one", 2, nil, func(w *world, r *rand.Rand) { w.stopSome(r, w.some(r)) }},
 	{"stop-leader", 2, nil, func(w *world, r *rand.Rand) { w.stopSome(r, w.leader(r)) }},
 	{"pause-one", 2, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.some(r)) }},
 	{"pause-leader", 4, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.leader(r)) }},
 	{"pause-leaders", 3, nil, (*world).pauseLeaders},
-	{"pause-majority", 1, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.shuffled(r)[:len(w.victims)/2+1]...) }},
+	{"pause-majority", 1, nil, func(w *world, r *rand.Rand) { w.pauseSome(r, w.majority(r)...) }},
 	{"rolling-restart", 1, nil, (*world).rollingRestart},
 	{"left-behind", 1, nil, (*world).leaveBehind},
 	{"wrong-pin", 2, nil, (*world).wrongPIN},
+
+	{"replace", 2, nil, (*world).replace},
+	{"replace-leader", 1, nil, (*world).replaceLeader},
+	{"resize", 1, nil, (*world).resize},
 
 	{"isolate-leader", 4, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.leader(r)) }},
 	{"isolate-one", 2, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.some(r)) }},
@@ -61,7 +65,7 @@ var nemeses = []nemesis{
 }
 
 func networked(w *world) bool  { return w.network != nil }
-func fiveNodes(w *world) bool  { return w.network != nil && len(w.victims) >= 4 }
+func fiveNodes(w *world) bool  { return w.network != nil && len(w.members()) >= 4 }
 func withClocks(w *world) bool { return w.victims[0].clock != nil }
 func withModule(w *world) bool { return w.victims[0].module != nil }
 
@@ -105,15 +109,20 @@ func (w *world) while(r *rand.Rand) {
 	sleep(context.Background(), d)
 }
 
-// shuffled answers the nodes in a random order.
+// shuffled answers the members in a random order.
 func (w *world) shuffled(r *rand.Rand) []*victim {
-	victims := slices.Clone(w.victims)
+	victims := w.members()
 	r.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 	return victims
 }
 
+func (w *world) majority(r *rand.Rand) []*victim {
+	victims := w.shuffled(r)
+	return victims[:len(victims)/2+1]
+}
+
 func (w *world) others(v *victim) []*victim {
-	return slices.DeleteFunc(slices.Clone(w.victims), func(o *victim) bool { return o == v })
+	return slices.DeleteFunc(w.members(), func(o *victim) bool { return o == v })
 }
 
 func (w *world) killSome(r *rand.Rand, victims ...*victim) {

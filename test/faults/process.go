@@ -79,11 +79,11 @@ const (
 // process that had no reason to end is a problem.
 func (w *world) supervise(ctx context.Context) {
 	for sleep(ctx, superviseEvery) {
-		for _, v := range w.victims {
+		for _, v := range w.members() {
 			if !v.changing.TryLock() {
 				continue
 			}
-			if !v.Running() {
+			if v.member.Load() && !v.Running() {
 				w.note("%s has ended by itself", v.Name)
 				if !v.mayEnd() {
 					w.fail("process", "%s has ended by itself", v.Name)
@@ -98,7 +98,8 @@ func (w *world) supervise(ctx context.Context) {
 // look collects the trees that nodes show while all goes on.
 func (w *world) look(ctx context.Context) {
 	for i := 0; sleep(ctx, lookEvery); i++ {
-		v := w.victims[i%len(w.victims)]
+		members := w.members()
+		v := members[i%len(members)]
 		if v.changing.TryLock() {
 			w.lookAt(v)
 			v.changing.Unlock()

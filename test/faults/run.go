@@ -69,15 +69,16 @@ func (w *world) heal(api *api) {
 		return
 	}
 	w.note("well after %v", time.Since(began))
+	names := api.Nodes()
 	keys, sealed := w.objects.Made(), w.objects.Sealed()
 	w.parallel(api, len(keys), func(c *workload.Client, i int) {
-		w.succeeds(c.Enable(context.Background(), api.names[i%len(api.names)], keys[i]))
+		w.succeeds(c.Enable(context.Background(), names[i%len(names)], keys[i]))
 	})
 	w.parallel(api, len(keys), func(c *workload.Client, i int) {
-		w.succeeds(c.Describe(context.Background(), api.names[(i+1)%len(api.names)], keys[i]))
+		w.succeeds(c.Describe(context.Background(), names[(i+1)%len(names)], keys[i]))
 	})
 	w.parallel(api, len(sealed), func(c *workload.Client, i int) {
-		w.succeeds(c.Decrypt(context.Background(), api.names[i%len(api.names)], sealed[i]))
+		w.succeeds(c.Decrypt(context.Background(), names[i%len(names)], sealed[i]))
 	})
 }
 
@@ -98,7 +99,7 @@ func (w *world) awaitWell() error {
 func (w *world) well() error {
 	ctx, cancel := context.WithTimeout(context.Background(), healLimit)
 	defer cancel()
-	for _, v := range w.victims {
+	for _, v := range w.members() {
 		if err := v.Ready(ctx); err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,14 +19,16 @@ import (
 // world is one cluster under torment, and all that is known of it.
 type world struct {
 	cluster *rig.Cluster
-	network *network // nil where namespaces are not permitted
-	victims []*victim
+	network *network  // nil where namespaces are not permitted
+	victims []*victim // all nodes, those included that are not members
 	log     io.Writer // what happened when
 	began   time.Time
 
 	only     []string // names of the nemeses that act; empty: all
 	objects  *workload.Objects
 	recorder *history.Recorder
+
+	regrouping sync.Mutex // held by the one fault that changes who the members are
 
 	mu       sync.Mutex
 	problems []history.Problem
@@ -39,6 +42,12 @@ type victim struct {
 	disk   *disk    // nil where file systems cannot be mounted
 	module *control // nil for an embedded partition
 	clock  *control // seconds by which it is wrong; nil where the binary is the shipped one
+
+	// member says that the node is one. Faults leave the others alone.
+	member atomic.Bool
+	// names counts the names that the machine's members have had; of regrouping's
+	// holder.
+	names int
 
 	// One fault at a time has the disk, or the module.
 	diskBusy, moduleBusy sync.Mutex
@@ -101,7 +110,7 @@ func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *wo
 	}
 	t.Cleanup(func() { w.close(t) })
 	rc := rig.Config{
-		Binary: tools.binary, Nodes: cfg.nodes, HSM: cfg.hsm, LogStore: cfg.logStore, Dir: dir,
+		Binary: tools.binary, Nodes: cfg.nodes, Spare: spareNodes, HSM: cfg.hsm, LogStore: cfg.logStore, Dir: dir,
 		Prepare: func(n *rig.Node) error { return w.prepare(n, cfg, tools) },
 	}
 	if cfg.hsm == rig.SoftHSM {
@@ -114,6 +123,7 @@ func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *wo
 // prepare makes what surrounds a node.
 func (w *world) prepare(n *rig.Node, cfg config, tools tools) (err error) {
 	v := &victim{Node: n}
+	v.member.Store(len(w.victims) < cfg.nodes)
 	w.victims = append(w.victims, v)
 	if cfg.hsm == rig.SoftHSM {
 		if v.module, err = newControl(n, "fault"); err != nil {
@@ -182,13 +192,21 @@ func (w *world) check(what string, err error) {
 	}
 }
 
-func (w *world) some(r *rand.Rand) *victim { return w.victims[r.IntN(len(w.victims))] }
+// members are the nodes that are members now.
+func (w *world) members() []*victim {
+	return slices.DeleteFunc(slices.Clone(w.victims), func(v *victim) bool { return !v.member.Load() })
+}
+
+func (w *world) some(r *rand.Rand) *victim {
+	members := w.members()
+	return members[r.IntN(len(members))]
+}
 
 // leader is a node that says that it leads; any node where none does.
 func (w *world) leader(r *rand.Rand) *victim {
-	for _, i := range r.Perm(len(w.victims)) {
-		if state, err := w.victims[i].figure("cofre_raft_state"); err == nil && state == leaderState {
-			return w.victims[i]
+	for _, v := range w.shuffled(r) {
+		if state, err := v.figure("cofre_raft_state"); err == nil && state == leaderState {
+			return v
 		}
 	}
 	return w.some(r)

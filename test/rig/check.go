@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,7 +153,10 @@ func (c *Cluster) checkJournal(t testing.TB, l *Ledger) {
 func (c *Cluster) checkStopped(t testing.TB) {
 	t.Helper()
 	patterns := c.Secrets.patterns()
-	for _, n := range c.Nodes {
+	for _, n := range slices.Concat(c.Nodes, c.Spare) {
+		if n.proc.Load() == nil {
+			continue // it never ran
+		}
 		if err := n.Stop(); err != nil {
 			t.Errorf("stopping %s: %v", n.Name, err)
 		}

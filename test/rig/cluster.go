@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -32,6 +33,8 @@ type Config struct {
 	Binary string
 	// Nodes is the number of nodes; 0 means 3.
 	Nodes int
+	// Spare is the number of nodes that are made and not enrolled.
+	Spare int
 	// HSM is [Soft] or [SoftHSM]; "" means Soft.
 	HSM string
 	// LogStore is "boltdb" or "wal"; "" means boltdb.
@@ -59,7 +62,8 @@ type Credentials struct {
 // Cluster is a running cluster. A test's goroutines may use it concurrently, but
 // a node's process belongs to one goroutine at a time.
 type Cluster struct {
-	Nodes []*Node
+	// Nodes are the members, Spare the nodes that are none. See [Cluster.Enlist].
+	Nodes, Spare []*Node
 	// Admin and Second are the administrators of two accounts.
 	Admin, Second Credentials
 	// CAFile is the PEM file of the CA that certifies the nodes' API.
@@ -71,6 +75,7 @@ type Cluster struct {
 
 	cfg Config
 	dir string
+	up  bool // bringUp has succeeded
 }
 
 // Start runs a cluster and waits until every node serves. When the test ends the
@@ -125,22 +130,49 @@ func (c *Cluster) bringUp() error {
 	if err != nil {
 		return err
 	}
-	for i := range c.cfg.Nodes {
+	for i := range c.cfg.Nodes + c.cfg.Spare {
 		n, err := c.newNode(fmt.Sprintf("node%d", i+1), base+i)
 		if err != nil {
 			return err
+		}
+		if i >= c.cfg.Nodes {
+			c.Spare = append(c.Spare, n)
+			continue
 		}
 		c.Nodes = append(c.Nodes, n)
 		if err := c.enroll(n); err != nil {
 			return fmt.Errorf("%s: %w", n.Name, err)
 		}
 	}
-	c.CAFile = filepath.Join(c.Nodes[0].DataDir(), "tls", "ca.pem")
+	if err := c.keepCA(); err != nil {
+		return err
+	}
 	out, err := c.Nodes[0].Run("", "account", "create", "--name", "second", "--json")
 	if err != nil {
 		return err
 	}
+	c.up = true
 	return c.learn(out, &c.Second)
+}
+
+// keepCA copies the CA's certificate to where no loss of a node takes it.
+func (c *Cluster) keepCA() error {
+	pem, err := os.ReadFile(filepath.Join(c.Nodes[0].DataDir(), "tls", "ca.pem"))
+	if err != nil {
+		return err
+	}
+	c.CAFile = filepath.Join(c.dir, "ca.pem")
+	return os.WriteFile(c.CAFile, pem, 0o600)
+}
+
+// Enlist notes that a spare node is a member now, Dismiss that a member is none.
+// The caller sees to it that they are.
+func (c *Cluster) Enlist(n *Node)  { move(n, &c.Spare, &c.Nodes) }
+func (c *Cluster) Dismiss(n *Node) { move(n, &c.Nodes, &c.Spare) }
+
+func move(n *Node, from, to *[]*Node) {
+	*from = slices.DeleteFunc(slices.Clone(*from), func(o *Node) bool { return o == n })
+	*to = append(slices.Clone(*to), n)
 }
 
 // enroll makes the first node's cluster or joins it, and runs the node.
@@ -184,11 +216,11 @@ func (c *Cluster) learn(out []byte, into *Credentials) error {
 
 // end checks the cluster where the test has not failed, and stops it.
 func (c *Cluster) end(t testing.TB) {
-	if !t.Failed() && len(c.Nodes) == c.cfg.Nodes {
+	if !t.Failed() && c.up {
 		c.Check(t)
 		c.checkStopped(t)
 	}
-	for _, n := range c.Nodes {
+	for _, n := range slices.Concat(c.Nodes, c.Spare) {
 		n.Kill()
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", n.Name, tail(n.logFile(), 60))
@@ -244,7 +276,7 @@ func (c *Cluster) Leader(t testing.TB) *Node {
 			names[status.Leader] = true
 		}
 		for _, n := range c.Nodes {
-			if names[n.Name] && len(names) == 1 && n.Running() {
+			if names[n.member] && len(names) == 1 && n.Running() {
 				leader = n
 				return nil
 			}

@@ -20,6 +20,7 @@ import (
 
 // Node is one node: its files, and its process while it runs.
 type Node struct {
+	// Name is the machine's, and the member's where [Node.Rename] gave it no other.
 	Name string
 	// Addr is host:port of its API, PeerAddr of its port for other nodes,
 	// MetricsAddr that of its figures and health.
@@ -29,6 +30,8 @@ type Node struct {
 
 	binary string
 	dir    string
+	text   string // of the configuration, without the member's name
+	member string
 	env    []string
 	proc   atomic.Pointer[process]
 }
@@ -62,20 +65,39 @@ func (c *Cluster) newNode(name string, port int) (*Node, error) {
 			hsm += "\nsoftware_assisted = [\"all\"]"
 		}
 	}
-	text := fmt.Sprintf("name = %q\ndata_dir = %q\nregions = [%q, %q, %q]\n"+
+	n.text = fmt.Sprintf("data_dir = %q\nregions = [%q, %q, %q]\n"+
 		"[api]\nlisten = %q\n[cluster]\nlisten = %q\nlog_store = %q\n"+
 		"[hsm]\n%s\npin_file = %q\n[admin]\nsocket = %q\n[log]\nlevel = \"debug\"\n[metrics]\nlisten = %q\n",
-		name, n.DataDir(), Region, West, Europe, n.Addr, n.PeerAddr, c.cfg.LogStore,
+		n.DataDir(), Region, West, Europe, n.Addr, n.PeerAddr, c.cfg.LogStore,
 		hsm, n.PINFile(), filepath.Join(n.dir, "admin.sock"), n.MetricsAddr)
 	n.env = environment("SOFTHSM2_CONF=" + filepath.Join(n.dir, "softhsm2.conf"))
 	err := errors.Join(
 		os.WriteFile(n.PINFile(), []byte(pin+"\n"), 0o600),
-		os.WriteFile(n.config(), []byte(text), 0o600),
+		n.Rename(name),
 	)
 	if err == nil && c.cfg.Prepare != nil {
 		err = c.cfg.Prepare(n)
 	}
 	return n, err
+}
+
+// Rename gives the node another name in its configuration: it is another member
+// once it joins.
+func (n *Node) Rename(member string) error {
+	n.member = member
+	return os.WriteFile(n.config(), fmt.Appendf(nil, "name = %q\n%s", member, n.text), 0o600)
+}
+
+// Member is the name in the node's configuration.
+func (n *Node) Member() string { return n.member }
+
+// Wipe loses all that a node that does not run has kept in its data directory.
+func (n *Node) Wipe() error {
+	entries, err := os.ReadDir(n.DataDir())
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(n.DataDir(), entry.Name())))
+	}
+	return err
 }
 
 // environment is the test's own, without settings of a cluster that the
