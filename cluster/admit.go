@@ -111,9 +111,18 @@ func (n *Node) enter(ctx context.Context, req *joinRequest, spender [sha256.Size
 	if err != nil {
 		return member{}, err
 	}
+	fresh.Level, fresh.Lowest = req.Level, req.Lowest
 	var entered member
 	_, err = n.Transact(ctx, "", func(tx *fsm.Txn) error {
 		entered = fresh
+		// A level that is raised at the same time conflicts.
+		level, err := levelOf(tx)
+		if err != nil {
+			return err
+		}
+		if err := fresh.levels().fit(level); err != nil {
+			return err
+		}
 		ticket, err := ticketTable.Get(tx, req.Token)
 		if err != nil {
 			return err

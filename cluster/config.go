@@ -45,7 +45,8 @@ type Config struct {
 	// Metrics may be nil.
 	Metrics prometheus.Registerer
 
-	founding bool // Init runs the node to make the first transaction
+	levels   levels // that the release knows; tests bring others
+	founding bool   // Init runs the node to make the first transaction
 }
 
 // Network opens the connections between nodes.
@@ -176,6 +177,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Disk == nil {
 		c.Disk = files{kind: c.LogStore, logger: c.Logger}
+	}
+	if c.levels == (levels{}) {
+		c.levels = releaseLevels
 	}
 	c.Timing = c.Timing.withDefaults()
 	c.Limits = c.Limits.withDefaults(c.LogStore)

@@ -38,6 +38,9 @@ var (
 
 // Errors of Init, Join, Open and Remove.
 var (
+	// ErrRelease is returned when the cluster's feature level is none that this
+	// release of Cofre knows.
+	ErrRelease = errors.New("cluster: this release of Cofre is not for the cluster's feature level")
 	// ErrOccupied is returned when the data directory holds a node already.
 	ErrOccupied = errors.New("cluster: the data directory holds a node already")
 	// ErrNoNode is returned when the data directory holds no node.

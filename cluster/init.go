@@ -58,10 +58,12 @@ func found(ctx context.Context, cfg Config, h home) (*founder, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Level = cfg.levels.highest
 	m, err := newMember(cfg.Name, cfg.Partition.Info().Serial, cfg.Partition.Identity().Public())
 	if err != nil {
 		return nil, err
 	}
+	m.announce(cfg.levels)
 	f := &founder{
 		who:      who{Name: cfg.Name, Member: m.ID, LogStore: cfg.LogStore, Unfinished: true},
 		settings: s,

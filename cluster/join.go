@@ -75,6 +75,8 @@ func newJoinRequest(ctx context.Context, cfg Config, t *token, key *ecdsa.Privat
 		Serial:    cfg.Partition.Info().Serial,
 		Transport: transport,
 		Domains:   held,
+		Level:     cfg.levels.highest,
+		Lowest:    cfg.levels.lowest,
 	}
 	return req, req.sign(cfg.Partition.Identity())
 }

@@ -33,7 +33,11 @@ type joinRequest struct {
 	Serial    string                    `cbor:"6,keyasint"` // of the partition's token
 	Transport []byte                    `cbor:"7,keyasint"` // DER SubjectPublicKeyInfo of the transport key
 	Domains   map[hsm.Generation]string `cbor:"8,keyasint"` // check values of domain keys it holds
-	Signature []byte                    `cbor:"9,keyasint"` // of the rest, by the identity key
+	Signature []byte                    `cbor:"9,keyasint"` // of the rest but the levels, by the identity key
+	// Level and Lowest are the feature levels that the node's release knows. They are
+	// not signed: releases that know of none verify what they know.
+	Level  fsm.Level `cbor:"10,keyasint,omitempty"`
+	Lowest fsm.Level `cbor:"11,keyasint,omitempty"`
 }
 
 // joinAnswer is what it gets.
@@ -55,6 +59,7 @@ const (
 	joinToken   joinProblem = 2
 	joinName    joinProblem = 3
 	joinForeign joinProblem = 4
+	joinRelease joinProblem = 5
 )
 
 // joinProblems pairs what is refused for good with its error.
@@ -62,6 +67,7 @@ var joinProblems = map[joinProblem]error{
 	joinToken:   ErrToken,
 	joinName:    ErrNameTaken,
 	joinForeign: ErrForeignDomain,
+	joinRelease: ErrRelease,
 }
 
 // refusal makes the answer for an error.
@@ -87,7 +93,7 @@ func (a *joinAnswer) refused() error {
 
 // digest is what the identity key signs.
 func (r joinRequest) digest() ([]byte, error) {
-	r.Signature = nil
+	r.Signature, r.Level, r.Lowest = nil, 0, 0
 	b, err := fsm.Marshal(&r)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a join request: %w", err)

@@ -69,6 +69,7 @@ func (m *metrics) watch(n *Node) {
 		{"cofre_ledger_records", "Records in the ledger.", func() float64 { return float64(n.store.Status().LedgerSize) }},
 		{"cofre_ledger_checkpoint_records", "Records that the published checkpoint covers.", func() float64 { return float64(n.ledgerStatus().Checkpoint) }},
 		{"cofre_ledger_signing", "1 where this node signs the ledger's checkpoints.", func() float64 { return truth(n.ledgerStatus().Problem == "") }},
+		{"cofre_feature_level", "The cluster's feature level.", func() float64 { return float64(n.Level()) }},
 		{"cofre_hsm_up", "1 where the HSM partition works.", func() float64 { return truth(n.partition.check() == nil) }},
 		{"cofre_node_ready", "1 where the node can serve.", func() float64 { return truth(n.Ready() == nil) }},
 	} {

@@ -22,7 +22,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := newNode(cfg)
 	// Each step leaves in n what it opened, so that release closes just that.
 	for _, step := range []func(context.Context) error{
-		n.identify, n.openState, n.openLog, n.recover, n.openNotary, n.certify, n.openPort,
+		n.identify, n.openState, n.openLog, n.recover, n.qualify, n.openNotary, n.certify, n.openPort,
 		n.startTransport, n.startQueue, n.startRaft,
 	} {
 		if err := step(ctx); err != nil {

@@ -50,6 +50,7 @@ func (n *Node) oversee() {
 		n.compare(own, reports)
 		n.promote(own.Applied, reports)
 		n.expel()
+		n.raise()
 		n.yield(reports)
 	})
 }

@@ -69,6 +69,9 @@ func (n *Node) takeProposal(ctx context.Context, _ pki.Identity, command []byte)
 // propose has the local Raft commit a command. ErrRefused means that Raft did
 // not take it; after any other error it may have.
 func (n *Node) propose(ctx context.Context, command []byte) (fsm.Result, error) {
+	if err := n.permitted(command); err != nil {
+		return fsm.Result{}, fmt.Errorf("%w: %w", commit.ErrRefused, err)
+	}
 	if !n.proposals.begin() {
 		return fsm.Result{}, fmt.Errorf("%w: the node is closing", commit.ErrRefused)
 	}

@@ -11,6 +11,8 @@ type settings struct {
 	Certificate []byte         `cbor:"2,keyasint"`           // of the cluster CA, DER
 	Key         hsm.WrappedKey `cbor:"3,keyasint"`           // of the cluster CA
 	Epoch       uint32         `cbor:"4,keyasint,omitempty"` // of the ledger: how often one was declared
+	// Level is the cluster's feature level. It is never lowered.
+	Level fsm.Level `cbor:"5,keyasint,omitempty"`
 }
 
 // voice is the record of the key by which a node signs checkpoints.
@@ -38,6 +40,10 @@ type member struct {
 	// members. Gone says that it has left the Raft configuration too.
 	Removed int64 `cbor:"6,keyasint,omitempty"`
 	Gone    bool  `cbor:"7,keyasint,omitempty"`
+	// Level and Lowest are the highest and the lowest feature level that the
+	// member's release knows, as it says when it starts.
+	Level  fsm.Level `cbor:"8,keyasint,omitempty"`
+	Lowest fsm.Level `cbor:"9,keyasint,omitempty"`
 }
 
 // ticket is what the cluster keeps of a join token.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,21 @@ const removeTimeout = 5 * time.Second
 // free for another node. The event is the ledger record of the act. Whether
 // the members that are left have a quorum is for the operator to know.
 func (n *Node) Remove(ctx context.Context, name string, event []byte) error {
+	err := n.banish(ctx, name, event)
+	if errors.Is(err, ErrNoMember) {
+		// The member may be younger than this node's state.
+		if err = n.Sync(ctx); err == nil {
+			err = n.banish(ctx, name, event)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("removing %s: %w", name, err)
+	}
+	return n.awaitGone(ctx, name)
+}
+
+// banish writes the record of a removal.
+func (n *Node) banish(ctx context.Context, name string, event []byte) error {
 	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
 		m, err := memberTable.Get(tx, name)
 		switch {
@@ -32,10 +48,7 @@ func (n *Node) Remove(ctx context.Context, name string, event []byte) error {
 		removed.Removed = time.Now().UnixMilli()
 		return memberTable.Put(tx, &removed, name)
 	})
-	if err != nil {
-		return fmt.Errorf("removing %s: %w", name, err)
-	}
-	return n.awaitGone(ctx, name)
+	return err
 }
 
 // awaitGone returns when this node's state says that a removed member has left

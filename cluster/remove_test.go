@@ -57,6 +57,15 @@ func TestRemove(t *testing.T) {
 			f.replace(gone)
 		})
 	}
+	t.Run("by a newcomer", func(t *testing.T) {
+		f := newCluster(t, 3, nil)
+		gone := f.follower()
+		gone.stop()
+		newcomer := f.join()
+		event := f.event() // its state knows nothing of any member yet
+		newcomer.ok(newcomer.node.Remove(f.ctx(), gone.cfg.Name, event), "Remove")
+		f.note(event, nil)
+	})
 	t.Run("nobody", func(t *testing.T) {
 		f := newCluster(t, 1, nil)
 		if err := f.nodes[0].node.Remove(f.ctx(), "nobody", nil); !errors.Is(err, ErrNoMember) {

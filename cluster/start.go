@@ -51,6 +51,7 @@ func (n *Node) startQueue(context.Context) error {
 		Node:        n.who.session(),
 		Incarnation: incarnation,
 		Proposer:    proposer{n},
+		Level:       n.Level,
 		Window:      n.cfg.Limits.Window,
 		MaxWaiting:  n.cfg.Limits.Waiting,
 		Logger:      n.logger.Named("commit"),
@@ -144,7 +145,7 @@ func (n *Node) startWork() {
 		n.raftError = n.stopRaft()
 		close(n.raftStopped)
 	})
-	for _, work := range []func(){n.enroll, n.oversee, n.watchPartition, n.keepCertificate, n.keepVoice, n.publish} {
+	for _, work := range []func(){n.enroll, n.oversee, n.keepLevel, n.watchPartition, n.keepCertificate, n.keepVoice, n.publish} {
 		n.background.Go(work)
 	}
 }

@@ -25,6 +25,11 @@ type Status struct {
 	HSM      hsm.Info   `json:"hsm"`
 	HSMError string     `json:"hsmError,omitempty"`
 	Ledger   Ledger     `json:"ledger"`
+	// Level is the cluster's feature level, 0 where the node has no state yet.
+	// Lowest and Highest are those that this release knows.
+	Level   fsm.Level `json:"featureLevel"`
+	Lowest  fsm.Level `json:"lowestFeatureLevel"`
+	Highest fsm.Level `json:"highestFeatureLevel"`
 }
 
 // Ledger describes the ledger's checkpoints as this node sees them.
@@ -41,6 +46,8 @@ type Member struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
 	Voter   bool   `json:"voter"`
+	// Level is the highest feature level that the member's release knows.
+	Level fsm.Level `json:"highestFeatureLevel"`
 }
 
 // Status describes the node.
@@ -58,12 +65,16 @@ func (n *Node) Status() Status {
 		HSM:      n.partition.Info(),
 		HSMError: n.partition.problem(),
 		Ledger:   n.ledgerStatus(),
+		Level:    n.Level(),
+		Lowest:   n.cfg.levels.lowest,
+		Highest:  n.cfg.levels.highest,
 	}
 	for _, server := range n.servers() {
 		s.Members = append(s.Members, Member{
 			Name:    string(server.ID),
 			Address: string(server.Address),
 			Voter:   server.Suffrage == raft.Voter,
+			Level:   n.announced(string(server.ID)),
 		})
 	}
 	return s

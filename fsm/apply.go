@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -130,6 +131,9 @@ func (a *applier) pass(index uint64) {
 func (a *applier) entry(e Entry) (Result, error) {
 	defer a.pass(e.Index)
 	b, err := a.decoder.decode(e.Command)
+	if errors.Is(err, ErrUnknownCommand) {
+		return Result{}, err
+	}
 	if err != nil {
 		return Result{Index: e.Index, Err: err}, nil
 	}

@@ -19,11 +19,7 @@ const (
 	MaxNode   = 255       // bytes of a node's name
 )
 
-// commandBatch is the first byte of a batch's command. Another shape gets another
-// byte, and is proposed only when every member knows it.
-const commandBatch = 1
-
-// A command is the byte commandBatch and a Zstandard frame (RFC 8878) over one
+// A command is its kind, one byte, and a Zstandard frame (RFC 8878) over one
 // CBOR item in core deterministic encoding:
 //
 //	batch = [node: tstr, incarnation: uint, sequence: uint, settled: uint, [* txn]]
@@ -52,7 +48,7 @@ func EncodeBatch(b *Batch) ([]byte, error) {
 	plain := appendBatch((*buf)[:0], b)
 	*buf = plain
 	command := make([]byte, 1, 64+len(plain)/4)
-	command[0] = commandBatch
+	command[0] = kindAt(b.Level)
 	return encoding.zstd.EncodeAll(plain, command), nil
 }
 

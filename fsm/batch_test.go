@@ -98,7 +98,6 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		"empty":                  {},
 		"only the kind":          {1},
 		"kind 0":                 append([]byte{0}, good[1:]...),
-		"kind of the future":     append([]byte{2}, good[1:]...),
 		"not compressed":         append([]byte{1}, decompress(t, good)...),
 		"cut":                    good[:len(good)-1],
 		"longer":                 append(bytes.Clone(good), 0),
@@ -247,6 +246,9 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, command []byte, packed bool) {
 		if packed {
 			command = compress(t, command)
+		}
+		if _, err := fsm.CommandLevel(command); errors.Is(err, fsm.ErrUnknownCommand) {
+			return // a replica stops: TestCommandsOfLaterReleases
 		}
 		one, other := open(t, vfs.NewMem()), open(t, vfs.NewMem())
 		defer one.Close()

@@ -8,6 +8,10 @@ var (
 	ErrStale = errors.New("fsm: stale batch")
 	// ErrMalformed is the Err of a command that does not decode. Nothing happened.
 	ErrMalformed = errors.New("fsm: malformed command")
+	// ErrUnknownCommand is returned by Apply for a command of a kind that only later
+	// releases know. What it does is unknown, so nothing more can be applied: the
+	// store has failed, before the command.
+	ErrUnknownCommand = errors.New("fsm: the command is of a later release")
 )
 
 // Batch is the command that a node proposes: transactions of many callers under
@@ -28,6 +32,8 @@ type Batch struct {
 	Settled uint64
 	// Txns are applied in order; each is decided on its own.
 	Txns []*Txn
+	// Level is the cluster's feature level, which the command's kind goes by.
+	Level Level
 }
 
 // Entry is one committed command of the Raft log.

@@ -50,10 +50,11 @@ func newDecoder() *decoder {
 }
 
 // decode decodes a command whole, so that a malformed one has no effect. It
-// answers ErrMalformed for everything that EncodeBatch cannot have made.
+// answers ErrMalformed for everything that EncodeBatch cannot have made, and
+// ErrUnknownCommand for a kind that it may make in a later release.
 func (d *decoder) decode(command []byte) (*batch, error) {
-	if len(command) == 0 || command[0] != commandBatch {
-		return nil, ErrMalformed
+	if _, err := CommandLevel(command); err != nil {
+		return nil, err
 	}
 	plain, err := d.zstd.DecodeAll(command[1:], d.plain[:0])
 	if err != nil {

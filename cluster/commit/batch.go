@@ -64,6 +64,7 @@ func (q *Queue) encode(b *batch) error {
 		Sequence:    b.sequence,
 		Settled:     b.settled,
 		Txns:        txns,
+		Level:       q.cfg.Level(),
 	})
 	b.command = command
 	return err

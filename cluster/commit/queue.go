@@ -18,6 +18,8 @@ type Config struct {
 	Node        string
 	Incarnation uint64
 	Proposer    Proposer
+	// Level answers the cluster's feature level; nil means the first.
+	Level func() fsm.Level
 	// Window is how many batches are in flight at a time; 0 means 1.
 	Window int
 	// MaxTxns and MaxBytes bound a batch; 0 means 512 and 1 MiB.
@@ -40,6 +42,9 @@ func (c *Config) defaults() {
 		if *field.value == 0 {
 			*field.value = field.zero
 		}
+	}
+	if c.Level == nil {
+		c.Level = func() fsm.Level { return fsm.LowestLevel }
 	}
 	if c.Fenced == nil {
 		c.Fenced = func(error) {}

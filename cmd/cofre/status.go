@@ -51,6 +51,7 @@ func printStatus(w io.Writer, s *cluster.Status) error {
 	if s.HSMError != "" {
 		row("partition error", "%s", s.HSMError)
 	}
+	row("feature level", "%d (this release knows %d to %d)", s.Level, s.Lowest, s.Highest)
 	if s.Diverged {
 		row("diverged", "yes: this node answers nothing more")
 	}
@@ -59,7 +60,7 @@ func printStatus(w io.Writer, s *cluster.Status) error {
 		if m.Voter {
 			role = "votes"
 		}
-		row("member", "%s at %s, %s", m.Name, m.Address, role)
+		row("member", "%s at %s, %s, feature level up to %d", m.Name, m.Address, role, m.Level)
 	}
 	return t.Flush()
 }

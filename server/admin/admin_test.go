@@ -25,7 +25,10 @@ import (
 )
 
 // node adds to a cluster of one what operators ask for.
-type node struct{ *servertest.Node }
+type node struct {
+	*servertest.Node
+	asked chan struct{} // closed when the removal that waits for ever is asked for
+}
 
 func (n node) Status() cluster.Status { return cluster.Status{Name: "node1", FSM: n.Store.Status()} }
 
@@ -36,6 +39,11 @@ func (n node) Token(ctx context.Context, lifetime time.Duration, event []byte) (
 
 func (n node) Remove(ctx context.Context, name string, event []byte) error {
 	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
+		if name == "without-quorum" {
+			close(n.asked)
+			<-ctx.Done()
+			return ctx.Err()
+		}
 		if name != "node2" {
 			return cluster.ErrNoMember
 		}
@@ -62,7 +70,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{node: node{servertest.New(t)}, path: filepath.Join(t.TempDir(), "admin.sock")}
+	f := &fixture{node: node{servertest.New(t), make(chan struct{})}, path: filepath.Join(t.TempDir(), "admin.sock")}
 	ids := identity.New(identity.Config{HSM: servertest.NewHSM(t)})
 	if _, err := f.node.Transact(context.Background(), "", func(tx *fsm.Txn) (err error) {
 		f.root, err = admin.Genesis(context.Background(), tx, admin.Founding{
@@ -190,6 +198,13 @@ func TestKeyEvent(t *testing.T) {
 		event.EventSource != "cofre" || details["node"] != "node1" || details["verifierKey"] != "name+hash+key" {
 		t.Errorf("record is %s", raw)
 	}
+}
+
+// TestShutdownEndsWhatWaits: the fixture's end would wait for ever.
+func TestShutdownEndsWhatWaits(t *testing.T) {
+	f := newFixture(t)
+	go func() { _ = f.client.RemoveMember(context.Background(), "without-quorum") }() // it is cut off
+	<-f.node.asked
 }
 
 func TestFailuresAreAnswered(t *testing.T) {

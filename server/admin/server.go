@@ -66,6 +66,8 @@ type Config struct {
 type Server struct {
 	cfg  Config
 	http *http.Server
+	ctx  context.Context // of all requests
+	stop context.CancelFunc
 }
 
 // New makes a server.
@@ -77,8 +79,9 @@ func New(cfg Config) *Server {
 		cfg.Now = time.Now
 	}
 	s := &Server{cfg: cfg}
+	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.http = &http.Server{
-		Handler: s.Handler(), ConnContext: withPeer, ReadTimeout: cfg.Deadline,
+		Handler: s.Handler(), ConnContext: withPeer, BaseContext: func(net.Listener) context.Context { return s.ctx }, ReadTimeout: cfg.Deadline,
 		ErrorLog: cfg.Logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 	return s
@@ -114,8 +117,13 @@ func (s *Server) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Shutdown stops accepting, lets requests end until ctx is done, and closes.
+// endGrace is how long a request goes on when the server is told to stop. What
+// waits for a quorum is then told that there is none.
+const endGrace = 3 * time.Second
+
+// Shutdown stops accepting, lets requests end for a while, and closes.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer time.AfterFunc(endGrace, s.stop).Stop()
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 		return fmt.Errorf("waiting for operators' requests to end: %w", err)

@@ -131,7 +131,29 @@ func (w *world) enter(v *victim, name string) {
 	w.start(v)
 	w.cluster.Enlist(v.Node)
 	v.member.Store(true)
+	w.awaitVote(v)
 	w.note("  %s has entered", v.Name)
+}
+
+// awaitVote waits until a newcomer is ready, as an operator has to: before that
+// the others cannot spare one more.
+func (w *world) awaitVote(v *victim) {
+	ctx, cancel := context.WithTimeout(context.Background(), insistLimit)
+	defer cancel()
+	for {
+		err := v.Ready(ctx)
+		if err == nil {
+			return
+		}
+		if !v.Running() {
+			w.note("    %s has ended by itself", v.Name)
+			w.start(v)
+		}
+		if !sleep(ctx, insistEvery) {
+			w.fail("liveness", "%s is not ready %v after it joined: %v", v.Name, insistLimit, err)
+			return
+		}
+	}
 }
 
 // insist has an operator try something with the help of one node after the other

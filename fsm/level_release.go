@@ -1,0 +1,6 @@
+//go:build !cofre_nextlevel
+
+package fsm
+
+// testLevels is how many levels a build for tests has more than the release.
+const testLevels Level = 0
