@@ -31,7 +31,7 @@ var (
 )
 
 func TestFaults(t *testing.T) {
-	tools := prepareTools(t)
+	tools := prepareTools(t, *minutesFlag > 0 || *onceFlag)
 	began := time.Now()
 	var total figures
 	for i := 0; more(i, began, tools); i++ {
@@ -58,11 +58,12 @@ func more(run int, began time.Time, tools tools) bool {
 	return run == 0 || time.Since(began).Minutes() < *minutesFlag
 }
 
-func prepareTools(t *testing.T) (tools tools) {
+// prepareTools builds what runs need, with a later release where they may upgrade.
+func prepareTools(t *testing.T, upgrade bool) (tools tools) {
 	t.Helper()
 	dir := t.TempDir()
 	var err error
-	more := []string{"-tags", *tagsFlag}
+	more := []string{"-tags=" + *tagsFlag}
 	if *onlyFlag != "" {
 		tools.only = strings.Split(*onlyFlag, ",")
 	}
@@ -75,6 +76,12 @@ func prepareTools(t *testing.T) (tools tools) {
 	}
 	if tools.binary, err = rig.Build(dir, *raceFlag, more...); err != nil {
 		t.Fatal(err)
+	}
+	if upgrade {
+		more[0] += "," + nextTag
+		if tools.next, err = rig.Build(t.TempDir(), *raceFlag, more...); err != nil {
+			t.Fatal(err)
+		}
 	}
 	tools.kinds = rig.Kinds(t)
 	if len(tools.kinds) > 1 {

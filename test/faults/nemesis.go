@@ -37,6 +37,7 @@ var nemeses = []nemesis{
 	{"replace", 2, nil, (*world).replace},
 	{"replace-leader", 1, nil, (*world).replaceLeader},
 	{"resize", 1, nil, (*world).resize},
+	{"upgrade", 1, upgradable, (*world).upgrade},
 
 	{"isolate-leader", 4, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.leader(r)) }},
 	{"isolate-one", 2, networked, func(w *world, r *rand.Rand) { w.isolate(r, w.some(r)) }},

@@ -104,7 +104,7 @@ func (w *world) well() error {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}
 	}
-	return nil
+	return w.wellUpgraded()
 }
 
 // parallel calls fn for each index, by several clients.

@@ -28,7 +28,9 @@ type world struct {
 	objects  *workload.Objects
 	recorder *history.Recorder
 
-	regrouping sync.Mutex // held by the one fault that changes who the members are
+	releases   releases
+	regrouping sync.Mutex // held by the one fault that changes who the members are, or their release
+	upgraded   bool       // they run the later one; of regrouping's holder, and of whoever is left after the faults
 
 	mu       sync.Mutex
 	problems []history.Problem
@@ -85,6 +87,7 @@ type tools struct {
 	clocks bool   // the binary's clocks can be wrong
 	module string // the PKCS #11 module that fails on demand
 	kinds  []string
+	next   string   // a later release; empty where none is built
 	root   bool     // namespaces and mounts are permitted
 	only   []string // names of the nemeses that act; empty: all
 }
@@ -102,7 +105,7 @@ func (c config) String() string { return fmt.Sprintf("%d nodes, %s, %s", c.nodes
 func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *world {
 	t.Helper()
 	w := &world{
-		log: log, began: time.Now(), only: tools.only, faults: make(map[string]int),
+		log: log, began: time.Now(), only: tools.only, releases: releases{tools.binary, tools.next}, faults: make(map[string]int),
 		objects: workload.NewObjects(), recorder: history.NewRecorder(),
 	}
 	if tools.root {

@@ -88,6 +88,9 @@ func (n *Node) Rename(member string) error {
 	return os.WriteFile(n.config(), fmt.Appendf(nil, "name = %q\n%s", member, n.text), 0o600)
 }
 
+// SetBinary says which binary the node's next process and commands are of.
+func (n *Node) SetBinary(path string) { n.binary = path }
+
 // Member is the name in the node's configuration.
 func (n *Node) Member() string { return n.member }
 
