@@ -48,6 +48,11 @@ func TestSoftHSMForgets(t *testing.T) {
 				must(t, roundTrip(t, p, key)) // its handles are cached
 				kept = append(kept, key)
 			}
+			for i, p := range all { // C_Finalize beside another call is undefined (PKCS #11 v2.40 §5.4)
+				if !p.AwaitQuiet() {
+					t.Fatalf("token %d: a call hangs", i)
+				}
+			}
 			must(t, forget())
 			var wg sync.WaitGroup
 			for i, p := range all {
