@@ -154,8 +154,9 @@ func (f *fake) DeriveECDH(s sessionHandle, base objectHandle, point []byte, temp
 			return nil, f.wrong("C_DeriveKey", p11.CKR_MECHANISM_PARAM_INVALID)
 		}
 		secret, err := own.ECDH(peer)
-		if !f.vague { // modules that make numbers of secrets
-			secret = bytes.TrimLeft(secret, "\x00")
+		if !f.vague && err == nil { // modules that make numbers of secrets
+			leading := len(secret) - len(bytes.TrimLeft(secret, "\x00"))
+			secret = secret[min(leading, len(secret)-1):]
 		}
 		return &fakeObject{secret: secret}, err
 	})
