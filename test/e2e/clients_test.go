@@ -19,17 +19,23 @@ import (
 func TestBoto3(t *testing.T) {
 	python := findPython(t)
 	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
-		journal := filepath.Join(t.TempDir(), "journal")
-		cmd := exec.Command(python, filepath.Join("testdata", "operations.py"))
-		cmd.Env = append(c.Environment(), "COFRE_JOURNAL="+journal)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-		readJournal(t, c, journal)
+		runPython(t, c, python, "operations.py", 40)
 	})
 }
 
-func readJournal(t *testing.T, c *rig.Cluster, path string) {
+// runPython runs a script of testdata that calls the cluster at least so many times.
+func runPython(t *testing.T, c *rig.Cluster, python, script string, calls int) {
+	t.Helper()
+	journal := filepath.Join(t.TempDir(), "journal")
+	cmd := exec.Command(python, "-B", filepath.Join("testdata", script))
+	cmd.Env = append(c.Environment(), "COFRE_JOURNAL="+journal)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	readJournal(t, c, journal, calls)
+}
+
+func readJournal(t *testing.T, c *rig.Cluster, path string, calls int) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,7 +51,7 @@ func readJournal(t *testing.T, c *rig.Cluster, path string) {
 		}
 		c.Journal.Add(a)
 	}
-	if count < 40 {
+	if count < calls {
 		t.Errorf("boto3 noted only %d answers", count)
 	}
 }
