@@ -78,7 +78,7 @@ func (d *daemon) start(ctx context.Context) error {
 	b := readBuild()
 	d.logger.Info("starting", "node", d.cfg.Name, "version", b.version, "commit", b.commit)
 	for _, step := range []func(context.Context) error{
-		d.openPartition, d.openNode, d.makeServices, d.openCertificate, d.openAPI, d.openAdmin, d.openSteward, d.openMetrics,
+		d.openPartition, d.openNode, d.makeServices, d.openCertificate, d.openAPI, d.openXKSServer, d.openAdmin, d.openSteward, d.openMetrics,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -43,6 +43,33 @@ type Config struct {
 
 	Attestation Attestation `toml:"attestation"`
 	XKS         XKS         `toml:"xks"`
+	XKSServer   XKSServer   `toml:"xks_server"`
+}
+
+// XKSServer is the port at which AWS KMS uses keys that are held here.
+type XKSServer struct {
+	// Listen is the host:port to listen on; nothing listens where it is empty.
+	Listen string `toml:"listen"`
+	// CertFile and KeyFile are a PEM certificate chain and its key, of an authority
+	// that AWS KMS trusts. Without them the port shows the API port's certificate.
+	CertFile string `toml:"cert_file"`
+	KeyFile  string `toml:"key_file"`
+	// Stores are the paths that are served.
+	Stores []XKSStore `toml:"store"`
+}
+
+// XKSStore is a path of the port, and who AWS KMS is there.
+type XKSStore struct {
+	// Account, Region and User say whose keys they are, and as which IAM user AWS KMS
+	// uses them.
+	Account string `toml:"account"`
+	Region  string `toml:"region"`
+	User    string `toml:"user"`
+	// AWSRegions are those from which AWS KMS may call.
+	AWSRegions []string `toml:"aws_regions"`
+	// Credentials are one or two files in the form that the console of AWS KMS takes:
+	// JSON with XksProxyUriPath and XksProxyAuthenticationCredential.
+	Credentials []string `toml:"credentials"`
 }
 
 // XKS says which external key store proxies the node may call. Without any it opens

@@ -234,6 +234,37 @@ func TestSoftwareAssisted(t *testing.T) {
 	}
 }
 
+// TestKeyStoreSettings tries what is wrong with the settings about external key stores.
+func TestKeyStoreSettings(t *testing.T) {
+	const proxy, store = "[[xks.proxy]]\nendpoint = \"https://a.example.com\"\n", "[xks_server]\nlisten = \"127.0.0.1:1\"\n[[xks_server.store]]\n"
+	for text, want := range map[string]string{
+		"[xks]\ntimeout = \"1ms\"":                      "xks.timeout",
+		"[[xks.proxy]]\nendpoint = \"http://a\"":        "xks.proxy 1: endpoint",
+		"[[xks.proxy]]\nendpoint = \"https://a.b:443\"": "xks.proxy 1: endpoint",
+		proxy + proxy:                                    "xks.proxy 2: https://a.example.com is there twice",
+		proxy + "cert_file = \"/c\"":                     "cert_file and key_file: set both or neither",
+		proxy + "address = \"a\"":                        "xks.proxy 1: address",
+		proxy + "ca_file = \"c\"":                        "xks.proxy 1: ca_file",
+		"[xks_server]\nlisten = \"127.0.0.1:1\"":         "xks_server.listen and xks_server.store",
+		"[xks_server]\nkey_file = \"/k\"":                "xks_server.cert_file and xks_server.key_file",
+		store + "account = \"1\"":                        "xks_server.store 1: account",
+		store + "region = \"mars\"":                      "xks_server.store 1: region",
+		store:                                            "xks_server.store 1: user",
+		store + "user = \"u\"":                           "xks_server.store 1: aws_regions",
+		store + "credentials = [\"/a\", \"/b\", \"/c\"]": "xks_server.store 1: credentials: one file",
+		store + "credentials = [\"a\"]":                  "xks_server.store 1: credentials: ",
+	} {
+		_, err := load(t, valid+text, map[string]string{"COFRE_HSM_PIN": "1234"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	c, err := load(t, valid+proxy, map[string]string{"COFRE_HSM_PIN": "1234"})
+	if err != nil || len(c.XKS.Proxies) != 1 || c.XKS.Timeout != Duration(250*time.Millisecond) {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // TestDocumentedExamples parses every TOML example of the documentation, so that
 // none describes a setting that does not exist.
 func TestDocumentedExamples(t *testing.T) {
@@ -291,9 +322,10 @@ func settings() []string {
 	})
 	for i, key := range keys {
 		key = strings.ToLower(strings.TrimPrefix(key, "COFRE_"))
-		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas", "attestation", "xks"} {
+		for _, section := range []string{"api", "cluster", "hsm", "admin", "log", "metrics", "quotas", "attestation", "xks_server", "xks"} {
 			if rest, ok := strings.CutPrefix(key, section+"_"); ok {
 				key = section + "." + rest
+				break
 			}
 		}
 		keys[i] = key

@@ -36,6 +36,7 @@ func (c *Config) validate() error {
 		c.Quotas.validate(),
 		optionalPath("attestation.roots", c.Attestation.Roots),
 		c.XKS.validate(),
+		c.validateXKSServer(),
 	)
 }
 
@@ -65,6 +66,50 @@ func (p XKSProxy) validate(name string) error {
 	}
 	if (p.CertFile == "") != (p.KeyFile == "") {
 		errs = append(errs, fmt.Errorf("%s: cert_file and key_file: set both or neither", name))
+	}
+	return errors.Join(errs...)
+}
+
+// accountID is 12 digits.
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+func (c *Config) validateXKSServer() error {
+	x := c.XKSServer
+	errs := []error{
+		optionalAddress("xks_server.listen", x.Listen),
+		optionalPath("xks_server.cert_file", x.CertFile), optionalPath("xks_server.key_file", x.KeyFile),
+	}
+	if (x.CertFile == "") != (x.KeyFile == "") {
+		errs = append(errs, errors.New("xks_server.cert_file and xks_server.key_file: set both or neither"))
+	}
+	if (x.Listen == "") != (len(x.Stores) == 0) {
+		errs = append(errs, errors.New("xks_server.listen and xks_server.store: set both or neither"))
+	}
+	for i, s := range x.Stores {
+		errs = append(errs, s.validate(fmt.Sprintf("xks_server.store %d", i+1), c.Regions))
+	}
+	return errors.Join(errs...)
+}
+
+func (s XKSStore) validate(name string, regions []string) error {
+	var errs []error
+	if !accountID.MatchString(s.Account) {
+		errs = append(errs, fmt.Errorf("%s: account: %q is not 12 digits", name, s.Account))
+	}
+	if !slices.Contains(regions, s.Region) {
+		errs = append(errs, fmt.Errorf("%s: region: %q is not one of regions", name, s.Region))
+	}
+	if s.User == "" {
+		errs = append(errs, fmt.Errorf("%s: user: the name of an IAM user is needed", name))
+	}
+	if len(s.AWSRegions) == 0 {
+		errs = append(errs, fmt.Errorf("%s: aws_regions: at least one is needed", name))
+	}
+	if n := len(s.Credentials); n < 1 || n > 2 {
+		errs = append(errs, fmt.Errorf("%s: credentials: one file is needed, or two while they are rotated", name))
+	}
+	for _, file := range s.Credentials {
+		errs = append(errs, absolute(name+": credentials", file))
 	}
 	return errors.Join(errs...)
 }
