@@ -232,9 +232,14 @@ func TestUpdateKeyDescription(t *testing.T) {
 		"failed to satisfy constraint: Member must not be null")
 }
 
-// TestStates holds every operation against the table of key states in the KMS
-// developer guide.
-func TestStates(t *testing.T) {
+// keyStates are all that there are.
+var keyStates = []state.KeyState{
+	state.Enabled, state.Disabled, state.PendingDeletion, state.PendingReplicaDeletion, state.PendingImport, state.Unavailable, state.Creating, state.Updating,
+}
+
+// byState is what every operation answers in each of keyStates: "" is success, %s the
+// key's ARN. It is the table of key states in the KMS developer guide.
+func byState() map[string][]string {
 	const (
 		disabled   = "DisabledException: %s is disabled."
 		deletion   = "KMSInvalidStateException: %s is pending deletion."
@@ -245,9 +250,6 @@ func TestStates(t *testing.T) {
 		creating   = "KMSInvalidStateException: %s is creating."
 		updating   = "KMSInvalidStateException: %s is updating."
 	)
-	states := []state.KeyState{
-		state.Enabled, state.Disabled, state.PendingDeletion, state.PendingReplicaDeletion, state.PendingImport, state.Unavailable, state.Creating, state.Updating,
-	}
 	always := []string{"", "", "", "", "", "", "", ""}
 	use := []string{"", disabled, deletion, replicas, importing, gone, creating, ""}
 	change := []string{"", "", deletion, replicas, "", "", "", ""}
@@ -255,7 +257,7 @@ func TestStates(t *testing.T) {
 	settle := []string{"", "", deletion, replicas, "", "", creating, updating}
 	relate := []string{"", disabled, deletion, replicas, importing, gone, creating, updating}
 	schedule := []string{"", disabled, deletion, replicas, "", "", creating, updating}
-	for operation, want := range map[string][]string{
+	return map[string][]string{
 		"CancelKeyDeletion": {noDeletion, noDeletion, "", "", noDeletion, noDeletion, noDeletion, noDeletion}, "CreateAlias": change, "Decrypt": use,
 		"DeleteAlias": always, "DescribeKey": always, "DisableKey": toggle, "EnableKey": toggle, "Encrypt": use,
 		"EnableKeyRotation": schedule, "DisableKeyRotation": schedule, "GetKeyRotationStatus": always, "ListKeyRotations": always,
@@ -269,8 +271,13 @@ func TestStates(t *testing.T) {
 		"ScheduleKeyDeletion": settle, "TagResource": change, "UntagResource": change, "UpdateAlias": change,
 		"UpdateKeyDescription": change, "UpdatePrimaryRegion": relate,
 		"CreateGrant": {"", disabled, deletion, replicas, importing, "", creating, ""}, "ListGrants": always, "RetireGrant": always, "RevokeGrant": always,
-	} {
-		for i, s := range states {
+	}
+}
+
+// TestStates holds every operation against the table.
+func TestStates(t *testing.T) {
+	for operation, want := range byState() {
+		for i, s := range keyStates {
 			t.Run(operation+" in "+s.String(), func(t *testing.T) {
 				f := newFixture(t)
 				request, arn := f.prepare(operation)
