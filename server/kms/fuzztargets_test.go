@@ -12,17 +12,22 @@ import (
 // time; scripts/fuzz goes on for as long as it may.
 
 func FuzzCancelKeyDeletion(f *testing.F)         { fuzz(f, "CancelKeyDeletion") }
+func FuzzConnectCustomKeyStore(f *testing.F)     { fuzz(f, "ConnectCustomKeyStore") }
 func FuzzCreateAlias(f *testing.F)               { fuzz(f, "CreateAlias") }
+func FuzzCreateCustomKeyStore(f *testing.F)      { fuzz(f, "CreateCustomKeyStore") }
 func FuzzCreateGrant(f *testing.F)               { fuzz(f, "CreateGrant") }
 func FuzzCreateKey(f *testing.F)                 { fuzz(f, "CreateKey") }
 func FuzzDecapsulate(f *testing.F)               { fuzz(f, "Decapsulate") }
 func FuzzDecrypt(f *testing.F)                   { fuzz(f, "Decrypt") }
 func FuzzDeleteAlias(f *testing.F)               { fuzz(f, "DeleteAlias") }
+func FuzzDeleteCustomKeyStore(f *testing.F)      { fuzz(f, "DeleteCustomKeyStore") }
 func FuzzDeleteImportedKeyMaterial(f *testing.F) { fuzz(f, "DeleteImportedKeyMaterial") }
 func FuzzDeriveSharedSecret(f *testing.F)        { fuzz(f, "DeriveSharedSecret") }
+func FuzzDescribeCustomKeyStores(f *testing.F)   { fuzz(f, "DescribeCustomKeyStores") }
 func FuzzDescribeKey(f *testing.F)               { fuzz(f, "DescribeKey") }
 func FuzzDisableKey(f *testing.F)                { fuzz(f, "DisableKey") }
 func FuzzDisableKeyRotation(f *testing.F)        { fuzz(f, "DisableKeyRotation") }
+func FuzzDisconnectCustomKeyStore(f *testing.F)  { fuzz(f, "DisconnectCustomKeyStore") }
 func FuzzEnableKey(f *testing.F)                 { fuzz(f, "EnableKey") }
 func FuzzEnableKeyRotation(f *testing.F)         { fuzz(f, "EnableKeyRotation") }
 func FuzzEncapsulate(f *testing.F)               { fuzz(f, "Encapsulate") }
@@ -59,6 +64,7 @@ func FuzzSign(f *testing.F)                            { fuzz(f, "Sign") }
 func FuzzTagResource(f *testing.F)                     { fuzz(f, "TagResource") }
 func FuzzUntagResource(f *testing.F)                   { fuzz(f, "UntagResource") }
 func FuzzUpdateAlias(f *testing.F)                     { fuzz(f, "UpdateAlias") }
+func FuzzUpdateCustomKeyStore(f *testing.F)            { fuzz(f, "UpdateCustomKeyStore") }
 func FuzzUpdateKeyDescription(f *testing.F)            { fuzz(f, "UpdateKeyDescription") }
 func FuzzUpdatePrimaryRegion(f *testing.F)             { fuzz(f, "UpdatePrimaryRegion") }
 func FuzzVerify(f *testing.F)                          { fuzz(f, "Verify") }

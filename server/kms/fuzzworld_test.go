@@ -19,7 +19,6 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm"
-	"github.com/cofre-kms/cofre/hsm/algorithm"
 	"github.com/cofre-kms/cofre/hsm/hsmtest"
 	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/server"
@@ -29,6 +28,8 @@ import (
 	"github.com/cofre-kms/cofre/server/kms"
 	"github.com/cofre-kms/cofre/server/servertest"
 	"github.com/cofre-kms/cofre/server/shape"
+	"github.com/cofre-kms/cofre/server/xks"
+	"github.com/cofre-kms/cofre/server/xks/xkstest"
 )
 
 // world is a whole server before a cluster of one, with keys of many kinds.
@@ -40,8 +41,10 @@ type world struct {
 	seen   int64 // ledger records that were looked at
 	logs   bytes.Buffer
 	known  map[string][]any
-	// examples are requests that have succeeded, by their operations.
+	// examples are requests that have succeeded, by their operations, and answers
+	// are what came back.
 	examples map[string][]m
+	answers  []answer
 }
 
 // sharedHSM makes each RSA key once: they are slow to make.
@@ -66,25 +69,38 @@ func (h *sharedHSM) GenerateKey(ctx context.Context, g hsm.Generation, spec hsm.
 	return key, err
 }
 
-func newSharedHSM(t testing.TB) *sharedHSM {
-	return &sharedHSM{HSM: servertest.NewHSM(t), rsa: make(map[hsm.KeySpec]hsm.WrappedKey)}
+// parts are what worlds can share: they are slow to make.
+type parts struct {
+	hsm      *sharedHSM
+	enclaves *attestationtest.Authority
+	proxy    *xkstest.Proxy
 }
 
-// newWorld makes a world over a partition that others may have, too.
-func newWorld(t testing.TB, partition *sharedHSM, enclaves *attestationtest.Authority) *world {
+func newParts(t testing.TB) *parts {
+	t.Helper()
+	p := &parts{
+		&sharedHSM{HSM: servertest.NewHSM(t), rsa: make(map[hsm.KeySpec]hsm.WrappedKey)},
+		attestationtest.New(t, attestationtest.Plan{}), xkstest.New(t, "us-east-1", "us-west-2"),
+	}
+	p.proxy.AddKey("external")
+	return p
+}
+
+func newWorld(t testing.TB, p *parts) *world {
 	t.Helper()
 	w := &world{TB: t, node: servertest.New(t), known: make(map[string][]any), examples: make(map[string][]m)}
-	verifier, err := attestation.NewVerifier(enclaves.PEM())
+	verifier, err := attestation.NewVerifier(p.enclaves.PEM())
 	if err != nil {
 		t.Fatal(err)
 	}
-	identities := identity.New(identity.Config{HSM: partition})
+	identities := identity.New(identity.Config{HSM: p.hsm})
 	service := kms.New(kms.Config{
-		HSM: partition, Generation: func() hsm.Generation { return 1 }, Attestation: verifier, Regions: []string{"us-east-1", "us-west-2"},
+		HSM: p.hsm, Generation: func() hsm.Generation { return 1 }, Attestation: verifier, Regions: []string{"us-east-1", "us-west-2"},
+		Proxies: xks.New(xks.Config{Routes: []xks.Route{p.proxy.Route()}, Timeout: time.Minute}),
 	})
 	w.server, err = server.New(server.Config{
 		Node: w.node, Identity: identities, Regions: []string{"us-east-1", "us-west-2"}, Deadline: time.Hour,
-		Now: func() time.Time { return start }, Logger: hclog.New(&hclog.LoggerOptions{Output: &w.logs}),
+		Now: func() time.Time { return start }, Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &w.logs}),
 		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: service.Operations()}},
 	})
 	if err != nil {
@@ -97,7 +113,7 @@ func newWorld(t testing.TB, partition *sharedHSM, enclaves *attestationtest.Auth
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.populate(enclaves)
+	w.populate(p)
 	return w
 }
 
@@ -110,20 +126,22 @@ func (w *world) ask(operation string, request m) answer {
 	}
 	(&choices{known: w.known}).learn(got)
 	w.examples[operation] = append(w.examples[operation], request)
+	w.answers = append(w.answers, answer(got))
 	return answer(got)
 }
 
 // populate makes what requests can be about, and an example of most requests.
-func (w *world) populate(enclaves *attestationtest.Authority) {
+func (w *world) populate(p *parts) {
 	create := func(request m) string {
 		w.Helper()
 		return w.ask("CreateKey", request).object("KeyMetadata").text("KeyId")
 	}
-	recipient := m{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": enclaves.Sign(w, enclaves.Payload(w)).Encode(w)}
+	recipient := m{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": p.enclaves.Sign(w, p.enclaves.Payload(w)).Encode(w)}
 	w.useSymmetric(create(m{}), create(m{"MultiRegion": true}), recipient)
 	w.usePrivate(create)
 	w.useImport(create(m{"Origin": "EXTERNAL"}))
 	w.manage(create(m{"Description": "d", "Tags": []m{{"TagKey": "k", "TagValue": "v"}}}))
+	w.useStore(p.proxy)
 	w.ask("DisableKey", m{"KeyId": create(m{})})
 	w.ask("ScheduleKeyDeletion", m{"KeyId": create(m{}), "PendingWindowInDays": 7})
 	w.known["KeyId"] = append(w.known["KeyId"], absent, "alias/known", "alias/aws/s3", "arn:aws:kms:us-east-1:"+foreign+":key/"+absent)
@@ -135,7 +153,7 @@ func (w *world) populate(enclaves *attestationtest.Authority) {
 
 func (w *world) useSymmetric(id, multiRegion string, recipient m) {
 	context := m{"a": "b"}
-	sealed := w.ask("Encrypt", m{"KeyId": id, "Plaintext": []byte("x"), "EncryptionContext": context})["CiphertextBlob"]
+	sealed := w.ask("Encrypt", m{"KeyId": id, "Plaintext": planted, "EncryptionContext": context})["CiphertextBlob"]
 	w.ask("Decrypt", m{"CiphertextBlob": sealed, "EncryptionContext": context})
 	w.ask("ReEncrypt", m{"CiphertextBlob": sealed, "SourceEncryptionContext": context, "DestinationKeyId": multiRegion})
 	for _, operation := range []string{"GenerateDataKey", "GenerateDataKeyWithoutPlaintext"} {
@@ -156,7 +174,7 @@ func (w *world) useSymmetric(id, multiRegion string, recipient m) {
 }
 
 func (w *world) usePrivate(create func(m) string) {
-	message := []byte("x")
+	message := planted
 	for spec, algorithm := range map[string]string{
 		"RSA_2048": "RSASSA_PSS_SHA_256", "ECC_NIST_P256": "ECDSA_SHA_256", "ECC_NIST_EDWARDS25519": "ED25519_SHA_512", "ML_DSA_44": "ML_DSA_SHAKE_256",
 	} {
@@ -195,6 +213,24 @@ func (w *world) useImport(id string) {
 	w.ask("DeleteImportedKeyMaterial", m{"KeyId": id})
 }
 
+// useStore leaves a store that is connected, with a key in it.
+func (w *world) useStore(p *xkstest.Proxy) {
+	for _, last := range []bool{false, true} {
+		store := m{"CustomKeyStoreId": w.ask("CreateCustomKeyStore", storeRequest(p, nil))["CustomKeyStoreId"]}
+		w.ask("UpdateCustomKeyStore", m{"CustomKeyStoreId": store["CustomKeyStoreId"], "NewCustomKeyStoreName": "store"})
+		w.ask("ConnectCustomKeyStore", store)
+		w.ask("DescribeCustomKeyStores", store)
+		if !last {
+			w.ask("DisconnectCustomKeyStore", store)
+			w.ask("DeleteCustomKeyStore", store)
+			continue
+		}
+		key := w.ask("CreateKey", m{"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store["CustomKeyStoreId"], "XksKeyId": "external"})
+		id := key.object("KeyMetadata").text("KeyId")
+		w.ask("Decrypt", m{"CiphertextBlob": w.ask("Encrypt", m{"KeyId": id, "Plaintext": planted})["CiphertextBlob"]})
+	}
+}
+
 func (w *world) manage(id string) {
 	grant := m{"KeyId": id, "GranteePrincipal": w.who.UserARN, "RetiringPrincipal": w.who.UserARN, "Operations": []string{"Decrypt", "CreateGrant"},
 		"Constraints": m{"EncryptionContextSubset": m{"a": "b"}}}
@@ -223,7 +259,10 @@ func (w *world) manage(id string) {
 	w.ask("EnableKey", m{"KeyId": id})
 }
 
-var symmetricMaterial = bytes.Repeat([]byte{9}, algorithm.SecretSize(hsm.SymmetricDefault))
+var (
+	symmetricMaterial = []byte("planted key material of 32 bytes")
+	planted           = []byte("planted, and not for anyone to write")
+)
 
 // send sends a body as a client does that signs it, and answers what comes back.
 // Whatever it is, it is no failure of the server's, and there is one record of it.
@@ -288,14 +327,14 @@ func fuzz(f *testing.F, operation string) {
 	if _, ok := shapes[operation]; !ok {
 		f.Fatalf("there is no operation %s", operation)
 	}
-	partition, enclaves := newSharedHSM(f), attestationtest.New(f, attestationtest.Plan{})
+	parts := newParts(f)
 	names := sorted(shapes)
 	f.Add([]byte{})
 	for seed := range uint64(6) {
 		f.Add(drawn(seed, 800))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w := newWorld(t, partition, enclaves)
+		w := newWorld(t, parts)
 		c := &choices{data: data, known: maps.Clone(w.known)}
 		for range 8 {
 			name := operation
