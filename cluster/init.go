@@ -37,7 +37,6 @@ func Init(ctx context.Context, cfg Config, genesis func(tx *fsm.Txn) error) erro
 	if err != nil {
 		return fmt.Errorf("making the cluster: %w", err)
 	}
-	cfg.founding = true
 	if err := commitGenesis(ctx, cfg, founder, genesis); err != nil {
 		return fmt.Errorf("making the cluster: %w", err)
 	}
@@ -175,8 +174,9 @@ func bootstrap(cfg Config, h home) error {
 // lonely is the election timeout of a node that has no peers.
 const lonely = 20 * time.Millisecond
 
-// commitGenesis runs the node for its first transaction.
-func commitGenesis(ctx context.Context, cfg Config, f *founder, genesis func(tx *fsm.Txn) error) error {
+// alone runs a node that is being made, for its first transaction.
+func alone(ctx context.Context, cfg Config, do func(*Node) error) error {
+	cfg.founding = true
 	cfg.Metrics = nil // the node that is opened next registers its own
 	// There is nobody to wait for before an election.
 	cfg.Timing.Heartbeat, cfg.Timing.Election, cfg.Timing.Lease = lonely, lonely, lonely
@@ -184,14 +184,20 @@ func commitGenesis(ctx context.Context, cfg Config, f *founder, genesis func(tx 
 	if err != nil {
 		return err
 	}
-	_, err = n.Transact(ctx, "", func(tx *fsm.Txn) error {
-		if err := settingsTable.Put(tx, &f.settings, theCluster); err != nil {
-			return err
-		}
-		if err := memberTable.Put(tx, &f.member, f.member.Name); err != nil {
-			return err
-		}
-		return genesis(tx)
+	return errors.Join(do(n), n.Close(ctx))
+}
+
+func commitGenesis(ctx context.Context, cfg Config, f *founder, genesis func(tx *fsm.Txn) error) error {
+	return alone(ctx, cfg, func(n *Node) error {
+		_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
+			if err := settingsTable.Put(tx, &f.settings, theCluster); err != nil {
+				return err
+			}
+			if err := memberTable.Put(tx, &f.member, f.member.Name); err != nil {
+				return err
+			}
+			return genesis(tx)
+		})
+		return err
 	})
-	return errors.Join(err, n.Close(ctx))
 }

@@ -69,7 +69,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetErr(std.err)
 	root.AddCommand(
 		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), memberCommand(), accountCommand(std),
-		statusCommand(std), ledgerCommand(std), versionCommand(std),
+		statusCommand(std), ledgerCommand(std), backupCommand(), restoreCommand(std), versionCommand(std),
 	)
 	root.AddCommand(testCommands(std)...)
 	return root

@@ -37,6 +37,14 @@ func (n node) Token(ctx context.Context, lifetime time.Duration, event []byte) (
 	return "token for " + lifetime.String(), err
 }
 
+func (n node) Backup(ctx context.Context, event []byte, w io.Writer) error {
+	if _, err := n.Transact(ctx, "", func(tx *fsm.Txn) error { tx.SetEvent(event); return nil }); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "a backup")
+	return err
+}
+
 func (n node) Remove(ctx context.Context, name string, event []byte) error {
 	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
 		if name == "without-quorum" {
@@ -197,6 +205,21 @@ func TestKeyEvent(t *testing.T) {
 	if event.EventName != "RegisterLedgerKey" || event.EventType != ledger.EventTypeService || event.RecipientAccountID != f.root.AccountID ||
 		event.EventSource != "cofre" || details["node"] != "node1" || details["verifierKey"] != "name+hash+key" {
 		t.Errorf("record is %s", raw)
+	}
+}
+
+func TestBackup(t *testing.T) {
+	f := newFixture(t)
+	var b strings.Builder
+	if err := f.client.Backup(context.Background(), &b); err != nil || b.String() != "a backup" {
+		t.Errorf("%q, %v", &b, err)
+	}
+	if event := f.node.Events(t)[1]; event.EventName != "CreateBackup" || event.UserIdentity.Type != "Operator" {
+		t.Errorf("record is %+v", event)
+	}
+	f.node.Fail = func() (error, error) { return cluster.ErrUnavailable, nil }
+	if err := f.client.Backup(context.Background(), io.Discard); err == nil || !strings.Contains(err.Error(), "no quorum") {
+		t.Errorf("without quorum: %v", err)
 	}
 }
 

@@ -38,6 +38,8 @@ type Node interface {
 	DeclareEpoch(ctx context.Context, event []byte) error
 	// Status describes the node.
 	Status() cluster.Status
+	// Backup commits the event and streams a copy of state and ledger.
+	Backup(ctx context.Context, event []byte, w io.Writer) error
 }
 
 // Ledger reads this node's ledger; *fsm.Store is one.
@@ -138,6 +140,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/accounts", s.createAccount)
 	mux.HandleFunc("POST /v1/join-tokens", s.createToken)
 	mux.HandleFunc("DELETE /v1/members/{name}", s.removeMember)
+	mux.HandleFunc("POST /v1/backups", s.backup)
 	mux.HandleFunc("GET /v1/ledger/records", s.records)
 	mux.HandleFunc("GET /v1/ledger/head", s.head)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)

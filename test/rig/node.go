@@ -95,9 +95,20 @@ func (n *Node) SetBinary(path string) { n.binary = path }
 func (n *Node) Member() string { return n.member }
 
 // Wipe loses all that a node that does not run has kept in its data directory.
-func (n *Node) Wipe() error {
+func (n *Node) Wipe() error { return n.wipe(func(string) bool { return false }) }
+
+// WipeState is Wipe but for the files of an embedded partition: the HSM is there
+// still.
+func (n *Node) WipeState() error {
+	return n.wipe(func(name string) bool { return strings.HasPrefix(name, "partition") })
+}
+
+func (n *Node) wipe(keep func(name string) bool) error {
 	entries, err := os.ReadDir(n.DataDir())
 	for _, entry := range entries {
+		if keep(entry.Name()) {
+			continue
+		}
 		err = errors.Join(err, os.RemoveAll(filepath.Join(n.DataDir(), entry.Name())))
 	}
 	return err
