@@ -17,7 +17,8 @@ const removeTimeout = 5 * time.Second
 // Remove takes a member out of the cluster, for good: from the moment its record
 // is written no node talks to it, and its certificate opens nothing any more. It
 // returns when the member has left the Raft configuration too; then the name is
-// free for another node. The event is the ledger record of the act. Whether
+// free for another node. A node that removes itself hears no more of that, so it
+// returns when the record is written. The event is the ledger record of the act. Whether
 // the members that are left have a quorum is for the operator to know.
 func (n *Node) Remove(ctx context.Context, name string, event []byte) error {
 	err := n.banish(ctx, name, event)
@@ -29,6 +30,9 @@ func (n *Node) Remove(ctx context.Context, name string, event []byte) error {
 	}
 	if err != nil {
 		return fmt.Errorf("removing %s: %w", name, err)
+	}
+	if name == n.who.Name {
+		return nil
 	}
 	return n.awaitGone(ctx, name)
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -66,6 +67,28 @@ func TestRemove(t *testing.T) {
 		newcomer.ok(newcomer.node.Remove(f.ctx(), gone.cfg.Name, event), "Remove")
 		f.note(event, nil)
 	})
+	for _, role := range []string{"follower", "leader"} {
+		t.Run(role+", by itself", func(t *testing.T) {
+			f := newCluster(t, 3, nil)
+			gone := f.follower()
+			if role == "leader" {
+				gone = f.leader()
+			}
+			event := f.event()
+			gone.ok(gone.node.Remove(f.ctx(), gone.cfg.Name, event), "Remove")
+			f.note(event, nil)
+			f.damaged[gone.cfg.Name] = true
+			gone.kill()
+			f.await("the others to have taken it out", func() error {
+				for _, n := range f.running() {
+					if members := n.node.Status().Members; len(members) != 2 {
+						return fmt.Errorf("%s knows %v", n.cfg.Name, members)
+					}
+				}
+				return nil
+			})
+		})
+	}
 	t.Run("nobody", func(t *testing.T) {
 		f := newCluster(t, 1, nil)
 		if err := f.nodes[0].node.Remove(f.ctx(), "nobody", nil); !errors.Is(err, ErrNoMember) {
