@@ -14,6 +14,9 @@ import (
 // seal encrypts under the key's current material. A symmetric ciphertext
 // authenticates its own header, then the encryption context (appendCanonical).
 func (s *Service) seal(ctx context.Context, tx *fsm.Txn, c *call.Call, k key, alg string, plaintext []byte, ec encryptionContext) ([]byte, error) {
+	if k.store != nil {
+		return s.sealInStore(ctx, tx, c, k, plaintext, ec)
+	}
 	material, err := currentMaterial(tx, k)
 	if err != nil {
 		return nil, err
@@ -25,20 +28,10 @@ func (s *Service) seal(ctx context.Context, tx *fsm.Txn, c *call.Call, k key, al
 	if err != nil {
 		return nil, err
 	}
-	if k.store != nil {
-		blob.Envelope = []byte{}
-	}
 	blob.Derivation = s.cfg.HSM.Info().Derivation
-	aad := authenticated(blob, ec)
-	blob.Sealed, err = s.cfg.HSM.Encrypt(ctx, material.Wrapped, plaintext, aad)
+	blob.Sealed, err = s.cfg.HSM.Encrypt(ctx, material.Wrapped, plaintext, authenticated(blob, ec))
 	if err != nil {
 		return nil, partitionFault("encrypting", err)
-	}
-	if k.store != nil {
-		inner := append(blob.Nonce[:], blob.Body...)
-		if blob.Envelope, err = s.sealOutside(ctx, tx, c, k, inner, aad); err != nil {
-			return nil, err
-		}
 	}
 	return blob.Marshal(), nil
 }
@@ -49,6 +42,9 @@ func (s *Service) open(ctx context.Context, tx *fsm.Txn, c *call.Call, k key, bl
 	if (blob.Envelope != nil) != (k.store != nil) {
 		return nil, invalidCiphertext()
 	}
+	if k.store != nil {
+		return s.openInStore(ctx, tx, c, k, blob, ec)
+	}
 	material, err := readMaterial(tx, k, hex.EncodeToString(blob.Material[:]))
 	if err != nil {
 		return nil, err
@@ -56,21 +52,7 @@ func (s *Service) open(ctx context.Context, tx *fsm.Txn, c *call.Call, k key, bl
 	if material == nil {
 		return nil, invalidCiphertext()
 	}
-	aad := authenticated(blob, ec)
-	if k.store != nil {
-		inner, err := s.openOutside(ctx, tx, c, k, blob.Envelope, aad)
-		if err != nil {
-			return nil, err
-		}
-		if len(inner) < hsm.NonceSize {
-			return nil, invalidState("%s", tampered)
-		}
-		blob.Body = inner[copy(blob.Nonce[:], inner):]
-	}
-	plaintext, err := s.cfg.HSM.Decrypt(ctx, material.Wrapped, blob.Sealed, aad)
-	if errors.Is(err, hsm.ErrInvalidCiphertext) && k.store != nil {
-		return nil, invalidState("%s", tampered)
-	}
+	plaintext, err := s.cfg.HSM.Decrypt(ctx, material.Wrapped, blob.Sealed, authenticated(blob, ec))
 	if errors.Is(err, hsm.ErrInvalidCiphertext) {
 		return nil, invalidCiphertext()
 	}

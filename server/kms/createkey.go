@@ -135,7 +135,11 @@ func (s *Service) join(ctx context.Context, tx *fsm.Txn, c *call.Call, k *state.
 	case !store.Connected():
 		return notInState(store)
 	}
-	if err := s.enroll(ctx, tx, c, store, k); err != nil {
+	enroll := s.enroll
+	if store.Type == state.CloudHSM {
+		enroll = s.enrollCluster
+	}
+	if err := enroll(ctx, tx, c, store, k); err != nil {
 		return err
 	}
 	return addToCount(tx, state.KeyStoreCounts, 1, k.AccountID, k.Region, store.ID)
@@ -203,11 +207,14 @@ func store(tx *fsm.Txn, k *state.Key, material *state.KeyMaterial, policy *state
 	return state.KeyPolicies.Put(tx, policy, k.AccountID, k.Region, k.ID)
 }
 
-// firstMaterial gives a new key its material, or has it wait for an import: then
-// it answers nil.
+// firstMaterial gives a new key its material. It answers nil where the key waits for
+// an import, or has its material in a cluster.
 func (s *Service) firstMaterial(ctx context.Context, k *state.Key, now time.Time) (*state.KeyMaterial, error) {
 	if k.Origin == state.OriginExternal {
 		k.State = state.PendingImport
+		return nil, nil
+	}
+	if k.Origin == state.CloudHSM {
 		return nil, nil
 	}
 	material, err := s.generate(ctx, k, now)

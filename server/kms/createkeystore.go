@@ -226,11 +226,13 @@ func (s *Service) setProxy(ctx context.Context, tx *fsm.Txn, store *state.Custom
 // checkBacking refuses a store that is new or has changed because of what is behind
 // it: because another store has that, or because it does not answer.
 func (s *Service) checkBacking(ctx context.Context, tx *fsm.Txn, c *call.Call, all []*state.CustomKeyStore, store *state.CustomKeyStore, probe bool) error {
-	others := slices.DeleteFunc(slices.Clone(all), func(o *state.CustomKeyStore) bool { return o.ID == store.ID || o.Type != store.Type })
 	if store.Type == state.CloudHSM {
-		return s.checkCluster(others, store)
+		return s.claimCluster(tx, store)
 	}
-	for _, other := range others {
+	for _, other := range all {
+		if other.ID == store.ID || other.Type != store.Type {
+			continue
+		}
 		if err := disjoint(store, other); err != nil {
 			return err
 		}

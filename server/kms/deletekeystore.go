@@ -28,6 +28,9 @@ func (s *Service) deleteCustomKeyStore(_ context.Context, tx *fsm.Txn, c *call.C
 	if keys != nil {
 		return nil, call.Errorf("CustomKeyStoreHasCMKsException", "The custom key store %s contains %d KMS keys.", store.ID, keys.N)
 	}
+	if store.ClusterID != "" {
+		state.ClusterUses.Delete(tx, store.ClusterID)
+	}
 	state.CustomKeyStores.Delete(tx, id...)
 	return &nothing{}, state.KeyStoreDirectories.Put(tx, &state.KeyStoreDirectory{}, store.AccountID, store.Region)
 }

@@ -54,6 +54,7 @@ type fixture struct {
 	maxKeys int
 	// proxies and attestation are what use gives the service.
 	proxies     *xks.Client
+	clusters    kms.Clusters
 	attestation *attestation.Verifier
 }
 
@@ -94,7 +95,7 @@ func addAdministrator(tx *fsm.Txn, account string) error {
 func (f *fixture) use(partition kms.HSM) {
 	f.service = kms.New(kms.Config{
 		HSM: partition, Generation: func() hsm.Generation { return 1 }, Attestation: f.attestation,
-		Proxies: f.proxies,
+		Proxies: f.proxies, Clusters: f.clusters,
 		Regions: []string{region, "us-east-1", "us-west-2"},
 		MaxKeys: f.maxKeys,
 	})

@@ -264,7 +264,7 @@ func TestRecordsEncodeThemselves(t *testing.T) {
 		}
 		compareEncodings(t, p.AppendJSON(nil), p)
 		data := materialData{KeyMaterialID: text.Draw(t, "id"), SoftwareAssisted: rapid.Bool().Draw(t, "assisted")}
-		data.CustomKeyStoreID, data.XksKeyID = text.Draw(t, "store"), text.Draw(t, "external")
+		data.CustomKeyStoreID, data.XksKeyID, data.BackingKey = text.Draw(t, "store"), text.Draw(t, "external"), text.Draw(t, "backing")
 		if rapid.Bool().Draw(t, "recipient") {
 			data.Recipient = &recipientData{ModuleID: text.Draw(t, "module"), ImageDigest: text.Draw(t, "image")}
 		}

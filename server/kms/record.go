@@ -87,6 +87,7 @@ type materialData struct {
 	// Of a key in a custom key store.
 	CustomKeyStoreID string `json:"customKeyStoreId,omitempty"`
 	XksKeyID         string `json:"xksKeyId,omitempty"`
+	BackingKey       string `json:"backingKey,omitempty"` // JSON, as AWS has it
 	// Recipient is the enclave that the answer is for.
 	Recipient *recipientData `json:"recipient,omitempty"`
 }
@@ -98,6 +99,7 @@ func (m *materialData) AppendJSON(b []byte) []byte {
 	o.flag("softwareAssisted", m.SoftwareAssisted)
 	o.text("customKeyStoreId", m.CustomKeyStoreID)
 	o.text("xksKeyId", m.XksKeyID)
+	o.text("backingKey", m.BackingKey)
 	if m.Recipient != nil {
 		o.name("recipient")
 		of := object{b: append(o.b, '{')}
@@ -122,7 +124,8 @@ func (s *Service) recordMaterial(c *call.Call, k key, id string) {
 
 func (s *Service) materialData(k key, id string) materialData {
 	return materialData{
-		KeyMaterialID: shownMaterial(k, id), SoftwareAssisted: s.cfg.HSM.Info().Assists(k.Spec), CustomKeyStoreID: k.KeyStoreID, XksKeyID: k.XksKeyID,
+		KeyMaterialID: shownMaterial(k, id), SoftwareAssisted: s.cfg.HSM.Info().Assists(k.Spec) && k.BackingKey == "",
+		CustomKeyStoreID: k.KeyStoreID, XksKeyID: k.XksKeyID, BackingKey: backing(k),
 	}
 }
 

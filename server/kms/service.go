@@ -42,6 +42,8 @@ type Config struct {
 	// Proxies calls the proxies of external key stores; nil means one that has no
 	// routes.
 	Proxies *xks.Client
+	// Clusters are the HSM clusters that custom key stores can be in; nil means none.
+	Clusters Clusters
 	// Regions are the names that the cluster answers for.
 	Regions []string
 	// Access finds the policies that have a say; nil means one of the service's own.
@@ -69,6 +71,9 @@ func New(cfg Config) *Service {
 	}
 	if cfg.Proxies == nil {
 		cfg.Proxies = xks.New(xks.Config{})
+	}
+	if cfg.Clusters == nil {
+		cfg.Clusters = noClusters{}
 	}
 	return &Service{cfg: cfg, states: newStateTable(), authz: cfg.Access}
 }

@@ -100,7 +100,7 @@ func (q *updateCustomKeyStoreRequest) mild() bool {
 // rebase changes what is behind a store, the caller's copy, and tries it.
 func (s *Service) rebase(ctx context.Context, tx *fsm.Txn, c *call.Call, all []*state.CustomKeyStore, next *state.CustomKeyStore, req *updateCustomKeyStoreRequest) error {
 	if next.Type == state.CloudHSM {
-		return s.recluster(ctx, tx, all, next, req)
+		return s.recluster(ctx, tx, next, req)
 	}
 	if err := s.setProxy(ctx, tx, next, &req.proxySettings); err != nil {
 		return err

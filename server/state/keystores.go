@@ -70,10 +70,19 @@ type ExternalKey struct {
 	KeyID string `cbor:"1,keyasint"`
 }
 
+// ClusterUse says which custom key store an HSM cluster belongs to: one at most, of
+// whatever account, since who is logged in to a token can use all that is in it.
+type ClusterUse struct {
+	AccountID string `cbor:"1,keyasint"`
+	Region    string `cbor:"2,keyasint"`
+	StoreID   string `cbor:"3,keyasint"`
+}
+
 // The tables. The comment gives the identifier.
 var (
 	CustomKeyStores     = fsm.Table[CustomKeyStore]{Name: "custom-key-store"}       // account id, region, store id
 	KeyStoreDirectories = fsm.Table[KeyStoreDirectory]{Name: "key-store-directory"} // account id, region
 	KeyStoreCounts      = fsm.Table[Count]{Name: "key-store-count"}                 // account id, region, store id: of keys
+	ClusterUses         = fsm.Table[ClusterUse]{Name: "cluster-use"}                // cluster id
 	ExternalKeys        = fsm.Table[ExternalKey]{Name: "external-key"}              // account id, region, store id, external key id
 )

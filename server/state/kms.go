@@ -92,6 +92,7 @@ type Key struct {
 	KeyStoreID string `cbor:"23,keyasint,omitempty"`
 	XksKeyID   string `cbor:"24,keyasint,omitempty"` // the external key, in an external key store
 	ClusterID  string `cbor:"25,keyasint,omitempty"` // the store's cluster, in one that has a cluster
+	BackingKey string `cbor:"26,keyasint,omitempty"` // the label of the key in the cluster
 }
 
 // ARN is the key's Amazon resource name.
