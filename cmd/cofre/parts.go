@@ -55,10 +55,15 @@ func (d *daemon) makeServices(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	clusters, err := newClusters(d.cfg, d.logger.Named("cloudhsm"))
+	if err != nil {
+		return err
+	}
+	d.onStop("the HSM clusters", clusters.Close)
 	access := authz.New()
 	d.kms = kms.New(kms.Config{
 		HSM: d.node.HSM(), Generation: d.node.Generation, Attestation: roots, Regions: d.cfg.Regions, Logger: d.logger.Named("kms"),
-		MaxKeys: d.cfg.Quotas.Keys, Access: access, Proxies: proxies,
+		MaxKeys: d.cfg.Quotas.Keys, Access: access, Proxies: proxies, Clusters: clusters,
 	})
 	d.server, err = server.New(server.Config{
 		Node: certified{d.node, d.certificate}, Identity: d.identity, Regions: d.cfg.Regions, Logger: d.logger.Named("api"), Metrics: d.metrics,

@@ -44,6 +44,20 @@ type Config struct {
 	Attestation Attestation `toml:"attestation"`
 	XKS         XKS         `toml:"xks"`
 	XKSServer   XKSServer   `toml:"xks_server"`
+	// CloudHSM are the HSM clusters that custom key stores of type AWS_CLOUDHSM can be
+	// in; the same on all nodes.
+	CloudHSM []HSMCluster `toml:"cloudhsm"`
+}
+
+// HSMCluster is a token apart from the node's own partition.
+type HSMCluster struct {
+	// ID is what key stores name as CloudHsmClusterId.
+	ID string `toml:"cluster_id"`
+	// URI names the token (RFC 7512). Its PIN is the password of the key store.
+	URI string `toml:"uri"`
+	// TrustAnchor is a PEM file: the certificate that key stores have to show as
+	// TrustAnchorCertificate.
+	TrustAnchor string `toml:"trust_anchor"`
 }
 
 // XKSServer is the port at which AWS KMS uses keys that are held here.

@@ -37,6 +37,7 @@ func (c *Config) validate() error {
 		optionalPath("attestation.roots", c.Attestation.Roots),
 		c.XKS.validate(),
 		c.validateXKSServer(),
+		validateClusters(c.CloudHSM),
 	)
 }
 
@@ -66,6 +67,27 @@ func (p XKSProxy) validate(name string) error {
 	}
 	if (p.CertFile == "") != (p.KeyFile == "") {
 		errs = append(errs, fmt.Errorf("%s: cert_file and key_file: set both or neither", name))
+	}
+	return errors.Join(errs...)
+}
+
+// clusterID is the API's CloudHsmClusterIdType.
+var clusterID = regexp.MustCompile(`^cluster-[2-7a-zA-Z]{11,16}$`)
+
+func validateClusters(clusters []HSMCluster) error {
+	var errs []error
+	for i, h := range clusters {
+		name := fmt.Sprintf("cloudhsm %d", i+1)
+		if !clusterID.MatchString(h.ID) {
+			errs = append(errs, fmt.Errorf("%s: cluster_id: %q is not cluster- and 11 to 16 of 2-7, a-z and A-Z", name, h.ID))
+		}
+		if slices.ContainsFunc(clusters[:i], func(o HSMCluster) bool { return o.ID == h.ID }) {
+			errs = append(errs, fmt.Errorf("%s: %s is there twice", name, h.ID))
+		}
+		if err := pkcs11URI(h.URI); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		errs = append(errs, absolute(name+": trust_anchor", h.TrustAnchor))
 	}
 	return errors.Join(errs...)
 }

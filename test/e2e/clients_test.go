@@ -28,7 +28,8 @@ func runPython(t *testing.T, c *rig.Cluster, python, script string, calls int) {
 	t.Helper()
 	journal := filepath.Join(t.TempDir(), "journal")
 	cmd := exec.Command(python, "-B", filepath.Join("testdata", script))
-	cmd.Env = append(c.Environment(), "COFRE_JOURNAL="+journal)
+	cmd.Env = append(c.Environment(), "COFRE_JOURNAL="+journal, "COFRE_CLUSTER_PASSWORD="+os.Getenv("COFRE_CLUSTER_PASSWORD"),
+		"COFRE_CLUSTER_ANCHOR="+os.Getenv("COFRE_CLUSTER_ANCHOR"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
