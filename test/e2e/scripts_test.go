@@ -259,11 +259,13 @@ func (l *local) checkEnv(nodes int) {
 		endpoints = append(endpoints, fmt.Sprintf("https://127.0.0.1:%d", l.base+i))
 	}
 	for name, want := range map[string]string{
-		"AWS_ENDPOINT_URL":   endpoints[0],
-		"COFRE_ENDPOINTS":    strings.Join(endpoints, ","),
-		"AWS_DEFAULT_REGION": rig.Region,
-		"AWS_CA_BUNDLE":      filepath.Join(l.dir, "ca.pem"),
-		"COFRE_PIDS_DIR":     filepath.Join(l.dir, "pids"),
+		"AWS_ENDPOINT_URL":    endpoints[0],
+		"COFRE_ENDPOINTS":     strings.Join(endpoints, ","),
+		"AWS_DEFAULT_REGION":  rig.Region,
+		"AWS_REGION":          rig.Region,
+		"AWS_CA_BUNDLE":       filepath.Join(l.dir, "ca.pem"),
+		"NODE_EXTRA_CA_CERTS": filepath.Join(l.dir, "ca.pem"),
+		"COFRE_PIDS_DIR":      filepath.Join(l.dir, "pids"),
 	} {
 		if l.env[name] != want {
 			l.t.Errorf("%s is %q, want %q", name, l.env[name], want)
