@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -140,8 +139,8 @@ func TestReplacementOfAWrongClock(t *testing.T) {
 	f := newCluster(t, 3, nil)
 	gone := f.follower()
 	gone.stop()
-	ahead := strconv.FormatInt(time.Now().AddDate(1, 0, 0).UnixMilli(), 10)
-	gone.ok(os.WriteFile(home{gone.cfg.DataDir}.incarnationFile(), []byte(ahead), 0o600), "WriteFile")
+	_, err := home{gone.cfg.DataDir}.incarnate(time.Now().AddDate(1, 0, 0))
+	gone.ok(err, "incarnate")
 	gone.open()
 	f.await("the node with the wrong clock", func() error { return gone.node.Ready() })
 	if _, err := gone.transact(f.ctx(), nil); err != nil {

@@ -37,22 +37,31 @@ backup.`,
 	return group("backup", "Backups of the cluster", create)
 }
 
-// writeNew writes a file that must not exist. It has its name only once it is
-// whole and durable.
-func writeNew(path string, write func(w io.Writer) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already", path)
+// writeNew writes a file that must not exist. It is empty until it is whole and
+// durable.
+func writeNew(path string, write func(w io.Writer) error) (err error) {
+	place, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // nobody else gets the name
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("writing %s: %w", path, err), os.Remove(path))
+		}
+	}()
+	if err := place.Close(); err != nil {
+		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return err
 	}
 	defer os.Remove(file.Name()) // fails once the file has its name
 	if err := errors.Join(write(file), file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return err
 	}
-	if err := os.Link(file.Name(), path); err != nil { // not over another
-		return fmt.Errorf("naming %s: %w", path, err)
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
 	}
 	return durable.SyncDir(filepath.Dir(path))
 }

@@ -33,7 +33,7 @@ func TestRestoreFromBackup(t *testing.T) {
 		if err := create(); err != nil {
 			t.Fatal(err)
 		}
-		if err := create(); err == nil || !strings.Contains(err.Error(), "is there already") {
+		if err := create(); err == nil || !strings.Contains(err.Error(), "file exists") {
 			t.Errorf("over another backup: %v", err)
 		}
 		l.awaitProgress(50)
