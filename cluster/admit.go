@@ -112,6 +112,9 @@ func (n *Node) enter(ctx context.Context, req *joinRequest, spender [sha256.Size
 		return member{}, err
 	}
 	fresh.Level, fresh.Lowest = req.Level, req.Lowest
+	if err := n.Sync(ctx); err != nil { // refusals are not committed: a node that is behind must not make them up
+		return member{}, err
+	}
 	var entered member
 	_, err = n.Transact(ctx, "", func(tx *fsm.Txn) error {
 		entered = fresh

@@ -96,6 +96,35 @@ func TestRemove(t *testing.T) {
 	})
 }
 
+// TestNobodyKnowsAlone: a node that cannot know whether its state is the newest
+// does not say that there is no such member, nor that a name is taken. It might
+// have missed how the member came, or went.
+func TestNobodyKnowsAlone(t *testing.T) {
+	f := newCluster(t, 3, nil)
+	alone := f.follower()
+	token := f.token(time.Hour)
+	var others []*testNode
+	for _, n := range f.running() {
+		if n != alone {
+			others = append(others, n)
+			n.stop()
+		}
+	}
+	ctx, cancel := context.WithTimeout(f.ctx(), time.Second)
+	defer cancel()
+	if err := alone.node.Remove(ctx, "nobody", nil); err == nil || errors.Is(err, ErrNoMember) {
+		t.Errorf("Remove answered %v", err)
+	}
+	namesake := f.stranger()
+	namesake.cfg.Name = others[0].cfg.Name
+	if err := Join(ctx, namesake.cfg, token); err == nil || errors.Is(err, ErrNameTaken) {
+		t.Errorf("Join answered %v", err)
+	}
+	for _, n := range others {
+		n.open()
+	}
+}
+
 // banished checks that a removed node that still runs can do nothing.
 func (f *fixture) banished(n *testNode) {
 	f.t.Helper()
