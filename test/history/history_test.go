@@ -11,7 +11,8 @@ import (
 
 // record is what the ledger has of an operation.
 func record(op *Op) string {
-	return fmt.Sprintf(`{"eventName":%q,"userAgent":%q,"errorCode":%q,"requestID":%q}`, op.Name, op.Agent(), op.Code, op.RequestID)
+	return fmt.Sprintf(`{"eventName":%q,"userAgent":%q,"errorCode":%q,"requestID":%q,"responseElements":{"grantId":%q}}`,
+		op.Name, op.Agent(), recorded(op.Code), op.RequestID, op.Grant)
 }
 
 // answered makes an operation that was answered with success, from start to end.
@@ -45,6 +46,16 @@ func TestJudgement(t *testing.T) {
 		return with(answered(id, "DescribeKey", "k", start, start+5), func(op *Op) { op.State, op.Material = enabled, material })
 	}
 	refused := func(code string) func(*Op) { return func(op *Op) { op.Code = code } }
+	right := func(id int64, name string, start int64, change func(*Op)) *Op {
+		return with(with(answered(id, name, "k", start, start+5), func(op *Op) { op.User = "u" }), change)
+	}
+	grant := func() *Op {
+		return right(1, "CreateGrant", 10, func(op *Op) { op.Grant, op.Value = "g", "Decrypt Encrypt" })
+	}
+	revoke := func() *Op { return right(3, "RevokeGrant", 30, func(op *Op) { op.Grant = "g" }) }
+	use := func(id, start int64, code string) *Op {
+		return right(id, "Encrypt", start, func(op *Op) { op.Code = code })
+	}
 	for _, test := range []struct {
 		name   string
 		ops    []*Op
@@ -72,6 +83,21 @@ func TestJudgement(t *testing.T) {
 		{"an alias is found", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), func(op *Op) { op.Resolved = "k" })}, []int{0, 1}, ""},
 		{"an alias leads elsewhere", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), func(op *Op) { op.Resolved = "x" })}, []int{0, 1}, "does not fit"},
 		{"an alias is lost", []*Op{create(), with(answered(2, "DescribeKey", "alias/a", 30, 40), refused("NotFoundException"))}, []int{0, 1}, "does not fit"},
+		{"a grant allows", []*Op{grant(), use(2, 20, "")}, []int{0, 1}, ""},
+		{"it does not", []*Op{grant(), use(2, 20, accessDenied)}, []int{0, 1}, "right u"},
+		{"it is for something else", []*Op{with(grant(), func(op *Op) { op.Value = "Decrypt" }), use(2, 20, "")}, []int{0, 1}, "right u"},
+		{"it is revoked", []*Op{grant(), use(2, 20, ""), revoke(), use(4, 40, accessDenied)}, []int{0, 1, 2, 3}, ""},
+		{"it allows all the same", []*Op{grant(), revoke(), use(4, 40, "")}, []int{0, 1, 2}, "right u"},
+		{"they overlap", []*Op{grant(), revoke(), use(4, 32, "")}, []int{0, 2, 1}, ""},
+		{"it is revoked twice", []*Op{grant(), revoke(), with(revoke(), func(op *Op) { op.ID, op.RequestID = 4, "r4" })}, []int{0, 1, 2}, "right u"},
+		{"a lost grant allows", []*Op{lost(grant()), use(2, 20, "")}, []int{0, 1}, ""},
+		{"it was refused", []*Op{with(lost(grant()), func(op *Op) { op.Grant = "" }), use(2, 20, "")}, []int{0, 1}, "right u"},
+		{"it is listed", []*Op{grant(), right(2, "ListGrants", 20, func(op *Op) { op.Listed = []string{"g"} })}, []int{0, 1}, ""},
+		{"it is not", []*Op{grant(), right(2, "ListGrants", 20, func(*Op) {})}, []int{0, 1}, "right u"},
+		{"a policy allows", []*Op{right(1, "PutUserPolicy", 10, func(op *Op) { op.Value = "Allow" }), use(2, 20, "")}, []int{0, 1}, ""},
+		{"a policy denies", []*Op{grant(), right(2, "PutKeyPolicy", 20, func(op *Op) { op.Value = "Deny" }), use(3, 30, "")}, []int{0, 1, 2}, "right u"},
+		{"a policy is gone", []*Op{right(1, "AttachUserPolicy", 10, func(*Op) {}), right(2, "DetachUserPolicy", 20, func(*Op) {}), use(3, 30, accessDenied)}, []int{0, 1, 2}, ""},
+		{"it never was", []*Op{right(1, "DeleteUserPolicy", 10, func(*Op) {})}, []int{0}, "right u"},
 		{"an alias is made twice", []*Op{create(), with(create(), func(op *Op) { op.ID, op.RequestID = 2, "r2" })}, []int{0, 1}, "does not fit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -44,7 +44,7 @@ func (l *Ledger) Linearizable(dir string, limit time.Duration) (problems []Probl
 func (l *Ledger) ends() map[int64]int64 {
 	ends := make(map[int64]int64, len(l.ops))
 	for _, op := range l.ops {
-		if op.Outcome == Answered {
+		if op.Outcome == Answered || op.Outcome == TurnedAway {
 			ends[op.ID] = max(op.End, 1)
 		}
 	}

@@ -25,6 +25,7 @@ var Models = []Model{
 	{Name: "key", Of: ofKey, Initial: enabled, Step: stepKey},
 	{Name: "material", Of: ofMaterial, Initial: "", Step: stepMaterial},
 	{Name: "alias", Of: ofAlias, Initial: "", Step: stepAlias},
+	{Name: "right", Of: ofRight, Initial: "", Step: stepRight},
 }
 
 // AWS's names of key states.
@@ -35,8 +36,9 @@ const (
 
 var keyOps = []string{"EnableKey", "DisableKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKeyWithoutPlaintext", "RotateKeyOnDemand"}
 
+// ofKey: keys of users, imported and multi-Region keys are other kinds of objects.
 func ofKey(op *Op) string {
-	if slices.Contains(keyOps, op.Name) {
+	if slices.Contains(keyOps, op.Name) && op.User == "" && op.Origin == "" && op.Region == "" {
 		return op.Key
 	}
 	return ""

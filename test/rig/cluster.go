@@ -19,6 +19,9 @@ const (
 	Europe = "eu-west-1"
 )
 
+// Regions are all of them.
+func Regions() []string { return []string{Region, West, Europe} }
+
 // Limits on what a test waits for; a test that runs into one fails. They say
 // nothing about how fast Cofre is.
 const (

@@ -3,14 +3,9 @@ package sim
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/cofre-kms/cofre/server/admin"
 	"github.com/cofre-kms/cofre/test/workload"
@@ -20,14 +15,12 @@ import (
 // the front end's handler as a function. Between them some answers get lost.
 type api struct {
 	world *World
-	as    aws.Credentials
+	as    workload.Credentials
 	lossy float64 // of the answers
 }
 
 func newAPI(w *World, as *admin.Account) *api {
-	return &api{world: w, lossy: 0.01, as: aws.Credentials{
-		AccessKeyID: as.AccessKeyID, SecretAccessKey: as.SecretAccessKey,
-	}}
+	return &api{world: w, lossy: 0.01, as: workload.Credentials{AccessKeyID: as.AccessKeyID, Secret: as.SecretAccessKey}}
 }
 
 // Nodes implements workload.API.
@@ -38,6 +31,9 @@ func (a *api) Nodes() []string {
 	}
 	return names
 }
+
+// Regions implements workload.API.
+func (a *api) Regions() []string { return regions }
 
 // Do implements workload.API. The answer of a process that has ended meanwhile
 // is lost.
@@ -71,13 +67,9 @@ func (a *api) Do(ctx context.Context, name string, r workload.Request) workload.
 const callLimit = 10 * time.Second
 
 func (a *api) sign(ctx context.Context, r workload.Request) *http.Request {
-	req := httptest.NewRequestWithContext(ctx, "POST", "https://kms."+region+".example.com/", bytes.NewReader(r.Body))
+	req := httptest.NewRequestWithContext(ctx, "POST", "https://kms."+regions[0]+".example.com/", bytes.NewReader(r.Body))
 	req.RequestURI = "/" // httptest keeps the absolute form
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("User-Agent", r.UserAgent)
-	req.Header.Set("X-Amz-Target", "TrentService."+r.Operation)
-	hash := sha256.Sum256(r.Body)
-	if err := v4.NewSigner().SignHTTP(ctx, a.as, req, hex.EncodeToString(hash[:]), "kms", region, time.Now()); err != nil {
+	if err := r.Sign(ctx, req, a.as, regions[0]); err != nil {
 		panic(err) // static credentials
 	}
 	return req

@@ -15,12 +15,14 @@ import (
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/hsm/soft"
 	"github.com/cofre-kms/cofre/server"
+	"github.com/cofre-kms/cofre/server/authz"
+	"github.com/cofre-kms/cofre/server/iam"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/kms"
 )
 
-// region is the one that the simulated clusters serve.
-const region = "us-east-1"
+// regions are those that the simulated clusters serve.
+var regions = []string{"us-east-1", "us-west-2", "eu-west-1"}
 
 // Node is a simulated machine: what outlives its process, and the process while
 // it runs.
@@ -98,13 +100,18 @@ func (n *Node) start(ctx context.Context, make func(cluster.Config) error) error
 
 // serve makes the services and the front end of a process.
 func (n *Node) serve(p *process, logger hclog.Logger) error {
-	services := kms.New(kms.Config{
-		HSM: p.node.HSM(), Generation: p.node.Generation, Regions: []string{region}, Logger: logger.Named("kms"),
+	access, identities := authz.New(), identity.New(identity.Config{HSM: p.node.HSM()})
+	keys := kms.New(kms.Config{
+		HSM: p.node.HSM(), Generation: p.node.Generation, Regions: regions, Logger: logger.Named("kms"), Access: access,
 	})
+	users := iam.New(iam.Config{Keys: identities, Access: access})
 	front, err := server.New(server.Config{
-		Node: p.node, Identity: identity.New(identity.Config{HSM: p.node.HSM()}), Regions: []string{region},
+		Node: p.node, Identity: identities, Regions: regions,
 		Now: func() time.Time { return time.Now().Add(n.skew) }, Logger: logger.Named("api"),
-		Services: []server.Service{{Name: "kms", Protocol: server.JSON("TrentService"), Operations: services.Operations()}},
+		Services: []server.Service{
+			{Name: "kms", Protocol: server.JSON("TrentService"), Operations: keys.Operations()},
+			{Name: "iam", Region: iam.Region, Protocol: server.Query(iam.Namespace), Operations: users.Operations()},
+		},
 	})
 	if err != nil {
 		return err

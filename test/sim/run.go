@@ -37,11 +37,11 @@ func (w *World) underFaults(s Schedule) {
 	ctx, cancel := context.WithTimeout(w.ended, time.Duration(s.Length))
 	defer cancel()
 	var running sync.WaitGroup
-	busy := w.rng.IntN(3) == 0
+	busy, workloads := w.rng.IntN(3) == 0, workload.Draw(w.rng)
 	for i := range 2 + w.rng.IntN(5) {
 		c := &workload.Client{
 			Number: i, API: w.api, Recorder: w.recorder, Objects: w.objects,
-			Rand: numbers(s.Seed, forClients+uint64(i)), Think: thinkTime(w.rng, busy),
+			Rand: numbers(s.Seed, forClients+uint64(i)), Think: thinkTime(w.rng, busy), Workloads: workloads,
 		}
 		running.Go(func() { c.Run(ctx) })
 	}
@@ -67,7 +67,7 @@ func (w *World) heal() {
 	ctx, cancel := context.WithTimeout(w.ended, healLimit)
 	defer cancel()
 	began := time.Now()
-	if err := w.await(ctx, w.well); err != nil {
+	if err := w.await(ctx, w.sound); err != nil {
 		w.fail("liveness", "after %v without faults: %v", time.Since(began), err)
 		return
 	}

@@ -122,7 +122,7 @@ func (w *World) build(ctx context.Context) error {
 		return cluster.Init(ctx, cfg, func(tx *fsm.Txn) (err error) {
 			account, err = admin.Genesis(ctx, tx, admin.Founding{
 				Identity: identity.New(identity.Config{HSM: cfg.Partition}), Generation: 1, AccountName: "operators",
-				Region: region, UserAgent: "sim", Time: time.Now(),
+				Region: regions[0], UserAgent: "sim", Time: time.Now(),
 			})
 			return err
 		})
@@ -165,7 +165,7 @@ func (w *World) well() error {
 	var applied uint64
 	for i, n := range w.nodes {
 		p := n.running()
-		if p == nil {
+		if p == nil || n.currentDisk().failed() {
 			return fmt.Errorf("%s is down", n.name)
 		}
 		if err := p.node.Ready(); err != nil {
@@ -178,6 +178,19 @@ func (w *World) well() error {
 		}
 	}
 	return nil
+}
+
+// sound is well, and restarts nodes whose disk has failed since they last wrote to
+// it, so that they have yet to find out.
+func (w *World) sound() error {
+	for _, n := range w.nodes {
+		if !n.currentDisk().failed() || !n.changing.TryLock() {
+			continue
+		}
+		w.restart(n, true, 0)
+		n.changing.Unlock()
+	}
+	return w.well()
 }
 
 // node answers the node of a name, nil where there is none.

@@ -3,27 +3,70 @@ package workload
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/cofre-kms/cofre/test/history"
 )
 
-// actions are what clients do, and how often. A new workload is a row here, and
-// in history.Models where it is about a new kind of object.
-var actions = []struct {
+// action is something that clients do, and how often.
+type action struct {
 	weight int
 	run    func(c *Client, ctx context.Context)
+}
+
+// workloads are all of them. A new one is a row here, and in history.Models where
+// it is about a new kind of object.
+var workloads = []struct {
+	name    string
+	actions []action
 }{
-	{2, (*Client).createKey},
-	{6, toggle("EnableKey")},
-	{4, toggle("DisableKey")},
-	{2, toggle("RotateKeyOnDemand")},
-	{8, (*Client).describe},
-	{12, (*Client).encrypt},
-	{8, (*Client).decrypt},
-	{3, point("CreateAlias")},
-	{4, point("UpdateAlias")},
-	{2, (*Client).deleteAlias},
-	{6, (*Client).resolve},
+	{"keys", []action{
+		{2, (*Client).createKey},
+		{6, toggle("EnableKey")},
+		{4, toggle("DisableKey")},
+		{2, toggle("RotateKeyOnDemand")},
+		{8, (*Client).describe},
+		{12, (*Client).encrypt},
+		{8, (*Client).decrypt},
+	}},
+	{"aliases", []action{
+		{3, point("CreateAlias")},
+		{4, point("UpdateAlias")},
+		{2, (*Client).deleteAlias},
+		{6, (*Client).resolve},
+	}},
+	{"grants", []action{
+		{6, (*Client).createGrant},
+		{5, endGrant("RevokeGrant")},
+		{3, endGrant("RetireGrant")},
+		{3, (*Client).listGrants},
+		{10, use("Encrypt")},
+		{10, use("Decrypt")},
+	}},
+}
+
+// actionsOf are the actions of workloads, of all where none is named.
+func actionsOf(names []string) (list []action) {
+	for _, w := range workloads {
+		if len(names) == 0 || slices.Contains(names, w.name) {
+			list = append(list, w.actions...)
+		}
+	}
+	return list
+}
+
+// Draw chooses some of the workloads, so that clusters differ in what they are
+// busy with.
+func Draw(r *rand.Rand) (names []string) {
+	for len(names) == 0 {
+		for _, w := range workloads {
+			if r.IntN(2) == 0 {
+				names = append(names, w.name)
+			}
+		}
+	}
+	return names
 }
 
 // metadata is a response that describes a key.
@@ -79,32 +122,46 @@ func (c *Client) Enable(ctx context.Context, node, id string) *history.Op {
 }
 
 func (c *Client) encrypt(ctx context.Context) {
-	c.withKey(ctx, func(id string) {
-		op := &history.Op{Name: "Encrypt", Key: id, Plaintext: plaintext(c.Rand)}
-		var sealed struct{ CiphertextBlob []byte }
-		c.do(ctx, op, m{"KeyId": id, "Plaintext": op.Plaintext}, &sealed)
-		if done(op) {
-			op.Ciphertext = sealed.CiphertextBlob
-			c.Objects.addSealed(Sealed{Key: id, Plaintext: op.Plaintext, Ciphertext: op.Ciphertext})
-		}
-	})
+	c.withKey(ctx, func(id string) { c.seal(ctx, &history.Op{Name: "Encrypt", Key: id}, Credentials{}) })
+}
+
+// seal does an operation that encrypts.
+func (c *Client) seal(ctx context.Context, op *history.Op, as Credentials) {
+	op.Plaintext = plaintext(c.Rand)
+	var sealed struct{ CiphertextBlob []byte }
+	c.send(ctx, op, "kms", as, m{"KeyId": op.Key, "Plaintext": op.Plaintext}, &sealed)
+	if done(op) {
+		op.Ciphertext = sealed.CiphertextBlob
+		c.Objects.addSealed(op)
+	}
 }
 
 func (c *Client) decrypt(ctx context.Context) {
-	if s, ok := c.Objects.ciphertext(c.Rand); ok {
+	if s, ok := c.Objects.ciphertext(c.Rand, ordinary); ok {
 		c.Decrypt(ctx, "", s)
 	}
 }
 
-// Decrypt decrypts a ciphertext on a node, on any where it is "".
+// Decrypt decrypts a ciphertext as the administrator on a node, on any where it
+// is "".
 func (c *Client) Decrypt(ctx context.Context, node string, s Sealed) *history.Op {
-	op := &history.Op{Name: "Decrypt", Key: s.Key, Ciphertext: s.Ciphertext, Node: node}
+	op := &history.Op{Name: "Decrypt", Node: node, Key: s.Key, Region: s.Region, Origin: s.Origin}
+	c.open(ctx, op, Credentials{}, s)
+	return op
+}
+
+// open does an operation that decrypts a ciphertext.
+func (c *Client) open(ctx context.Context, op *history.Op, as Credentials, s Sealed) {
+	op.Ciphertext = s.Ciphertext
+	request := m{"CiphertextBlob": s.Ciphertext}
+	if op.Region != "" {
+		request["KeyId"] = s.Key // else a Region that does not have the key says that the ciphertext is invalid
+	}
 	var opened struct{ Plaintext []byte }
-	c.do(ctx, op, m{"CiphertextBlob": s.Ciphertext}, &opened)
+	c.send(ctx, op, "kms", as, request, &opened)
 	if op.Plaintext = opened.Plaintext; done(op) && !bytes.Equal(opened.Plaintext, s.Plaintext) {
 		c.Objects.fail("a ciphertext of %q decrypts to %q: %v", s.Plaintext, opened.Plaintext, op)
 	}
-	return op
 }
 
 func point(name string) func(*Client, context.Context) {

@@ -5,7 +5,6 @@ package workload
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -18,15 +17,11 @@ import (
 type API interface {
 	// Nodes are the names of all nodes, those that are down included.
 	Nodes() []string
+	// Regions are the names of those that the cluster serves; keys are made in the
+	// first.
+	Regions() []string
 	// Do signs a request and sends it to a node.
 	Do(ctx context.Context, node string, r Request) Answer
-}
-
-// Request is one request.
-type Request struct {
-	Operation string
-	Body      []byte
-	UserAgent string
 }
 
 // Answer is what the client sees of an answer.
@@ -47,10 +42,13 @@ type Client struct {
 	Rand     *rand.Rand
 	// Think is how long it waits between operations, on average.
 	Think time.Duration
+	// Workloads are those that it takes part in; none: all.
+	Workloads []string
 }
 
 // Run works until ctx is done. Operations that have begun are ended.
 func (c *Client) Run(ctx context.Context) {
+	actions := actionsOf(c.Workloads)
 	total := 0
 	for _, a := range actions {
 		total += a.weight
@@ -73,50 +71,62 @@ func (c *Client) Run(ctx context.Context) {
 	}
 }
 
-// m is a request's body.
+// m is a request's body, or form.
 type m = map[string]any
 
-// do does one operation on some node, and decodes the body of a success into
-// response.
+// do does one operation of KMS on some node as the administrator, and decodes
+// the body of a success into response.
 func (c *Client) do(ctx context.Context, op *history.Op, request m, response any) {
+	c.send(ctx, op, "kms", Credentials{}, request, response)
+}
+
+// doIAM does one operation of IAM.
+func (c *Client) doIAM(ctx context.Context, op *history.Op, request m, response any) {
+	c.send(ctx, op, "iam", Credentials{}, request, response)
+}
+
+func (c *Client) send(ctx context.Context, op *history.Op, service string, as Credentials, request m, response any) {
 	nodes := c.API.Nodes()
-	op.Client = c.Number
+	op.Client, op.As = c.Number, as.AccessKeyID
 	if op.Node == "" {
 		op.Node = nodes[c.Rand.IntN(len(nodes))]
 	}
-	body, err := json.Marshal(request)
+	wire := protocols[service]
+	body, err := wire.encode(op.Name, request)
 	if err != nil {
 		panic(err) // strings and bytes
 	}
 	c.Recorder.Begin(op)
 	defer c.Recorder.End(op)
-	a := c.API.Do(ctx, op.Node, Request{Operation: op.Name, Body: body, UserAgent: op.Agent()})
+	a := c.API.Do(ctx, op.Node, Request{
+		Service: service, Region: op.Region, Operation: op.Name, Body: body, UserAgent: op.Agent(), As: as,
+	})
 	if a.Lost {
 		return
 	}
-	var exception struct {
-		Type string `json:"__type"`
+	code := ""
+	switch {
+	case a.Status != http.StatusOK:
+		code, err = wire.exception(a.Body)
+	case response != nil:
+		err = wire.decode(a.Body, response)
 	}
-	into := response
-	if a.Status != http.StatusOK {
-		into = &exception
+	if err != nil {
+		c.Objects.fail("the body of an answer is %q: %v: %v", a.Body, err, op)
+		return
 	}
-	if into != nil {
-		if err := json.Unmarshal(a.Body, into); err != nil {
-			c.Objects.fail("the body of an answer is %q: %v: %v", a.Body, err, op)
-			return
-		}
-	}
-	op.RequestID, op.Code = a.RequestID, exception.Type
-	op.Outcome = outcome(a.Status, exception.Type)
+	op.RequestID, op.Code = a.RequestID, code
+	op.Outcome = outcome(a.Status, code)
 }
 
-// outcome: a failure inside the cluster leaves everything open, and what was
-// throttled did not happen.
+// outcome: a failure inside the cluster leaves everything open, what was
+// throttled did not happen, and whoever is a stranger is turned away.
 func outcome(status int, code string) history.Outcome {
 	switch {
-	case code == "ThrottlingException":
+	case code == "ThrottlingException" || code == "Throttling":
 		return history.Nothing
+	case code == "UnrecognizedClientException":
+		return history.TurnedAway
 	case status >= http.StatusInternalServerError:
 		return history.Unknown
 	}

@@ -3,7 +3,10 @@ package workload
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+
+	"github.com/cofre-kms/cofre/test/history"
 )
 
 // Objects are what the clients of one cluster work on together: few at a time,
@@ -14,14 +17,21 @@ type Objects struct {
 	made     []string // ids of all keys whose creation was acknowledged
 	aliases  []string
 	sealed   []Sealed
+	tenants  []*tenant
 	problems []string
 }
 
 // Sealed is a ciphertext that a client got.
 type Sealed struct {
 	Key                   string
+	User                  string // whose key it is
+	Region                string // of a multi-Region key: where it was encrypted
+	Origin                string // history.External of an imported key
 	Plaintext, Ciphertext []byte
 }
+
+// ordinary says whether the key is one of those that all clients share.
+func ordinary(s Sealed) bool { return s.User == "" && s.Region == "" && s.Origin == "" }
 
 const (
 	activeKeys = 4
@@ -61,17 +71,24 @@ func (o *Objects) key(r *rand.Rand) string {
 
 func (o *Objects) alias(r *rand.Rand) string { return o.aliases[r.IntN(len(o.aliases))] }
 
-func (o *Objects) addSealed(s Sealed) {
+func (o *Objects) addSealed(op *history.Op) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.sealed = append(o.sealed, s)
+	o.sealed = append(o.sealed, Sealed{
+		Key: op.Key, User: op.User, Region: op.Region, Origin: op.Origin, Plaintext: op.Plaintext, Ciphertext: op.Ciphertext,
+	})
 }
 
-// ciphertext picks one of the newest, since their keys are in use.
-func (o *Objects) ciphertext(r *rand.Rand) (Sealed, bool) {
+// ciphertext picks one of the newest that suits, since their keys are in use.
+func (o *Objects) ciphertext(r *rand.Rand, suits func(Sealed) bool) (Sealed, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	recent := o.sealed[max(0, len(o.sealed)-50):]
+	var recent []Sealed
+	for _, s := range slices.Backward(o.sealed[max(0, len(o.sealed)-500):]) {
+		if suits(s) && len(recent) < 50 {
+			recent = append(recent, s)
+		}
+	}
 	if len(recent) == 0 {
 		return Sealed{}, false
 	}
