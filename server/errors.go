@@ -43,6 +43,7 @@ var failures = []struct {
 	{cluster.ErrContention, errThrottled},
 	{cluster.ErrUnavailable, errTimeout},
 	{cluster.ErrUnknown, errTimeout},
+	{errRevoked, errTimeout},
 	{cluster.ErrClosed, errInternal},
 	{cluster.ErrDiverged, errInternal},
 	{hsm.ErrTimeout, errTimeout},

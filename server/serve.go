@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/record"
@@ -163,8 +162,9 @@ func (s *Server) perform(ctx context.Context, x *exchange, account string, op *c
 }
 
 // errRevoked is returned when a list was read after something had changed that
-// allowed it.
-var errRevoked = fmt.Errorf("server: the right to a list changed while it was read: %w", cluster.ErrContention)
+// allowed it. The call has its record by then, so it is not one of those of which
+// nothing happened.
+var errRevoked = errors.New("server: the right to a list changed while it was read")
 
 // conclude answers a call by what its node has applied by now, which may be more
 // than the transaction: entries that come after a change by which the caller may

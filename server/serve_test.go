@@ -209,7 +209,7 @@ func TestLaterIsNotToldToWhoMayNotKnow(t *testing.T) {
 			return &request{KeyID: "made since"}, err
 		}), nil
 	}
-	if a := f.do(t, "Run", `{"KeyID":"k"}`); a.Type != "ThrottlingException" || strings.Contains(a.body, "made since") {
+	if a := f.do(t, "Run", `{"KeyID":"k"}`); a.Type != "DependencyTimeoutException" || strings.Contains(a.body, "made since") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if a := f.do(t, "Run", `{"KeyID":"k"}`); a.Type != "UnrecognizedClientException" {
