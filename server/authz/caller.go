@@ -80,6 +80,9 @@ func principal(p *call.Principal) policy.Principal {
 // identity answers what a user or role has.
 func (a *Authorizer) identity(tx *fsm.Txn, account, id string) (*identity, error) {
 	directory, err := tx.Get(state.Directories.Key(account))
+	if plantedDirectory {
+		directory, err = tx.View().Get(state.Directories.Key(account))
+	}
 	if err != nil {
 		return nil, err
 	}

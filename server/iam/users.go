@@ -104,7 +104,11 @@ func (s *Service) createUser(v *visit, q *createUserRequest) (any, error) {
 }
 
 func (s *Service) checkNewUser(v *visit, q *createUserRequest) error {
-	old, err := state.Users.Get(v.tx, v.account, strings.ToLower(q.UserName))
+	name := strings.ToLower(q.UserName)
+	if plantedCase {
+		name = q.UserName
+	}
+	old, err := state.Users.Get(v.tx, v.account, name)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func dropMaterial(tx *fsm.Txn, k *state.Key, all []*state.KeyMaterial, m *state.
 		state.Expirations.Delete(tx, expiry(k, m)...)
 	}
 	rest := without(all, m.ID)
-	if m.Pending && !k.Replica() {
+	if m.Pending && !k.Replica() || plantedForeign {
 		state.KeyMaterials.Delete(tx, k.AccountID, k.Region, k.ID, m.ID)
 		if err := forget(tx, k, m.ID); err != nil {
 			return err

@@ -78,7 +78,7 @@ func synchronize(tx *fsm.Txn, primary *state.Key, material *state.KeyMaterial, n
 		next := *found
 		next.RotationPeriod, next.NextRotation = primary.RotationPeriod, primary.NextRotation
 		next.OnDemandRotations, next.Rotations = primary.OnDemandRotations, primary.Rotations
-		if material == nil {
+		if material == nil || plantedReplica {
 			err = put(tx, &next)
 		} else {
 			err = follow(tx, &next, material)

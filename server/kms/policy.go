@@ -60,6 +60,9 @@ func (s *Service) putKeyPolicy(_ context.Context, tx *fsm.Txn, c *call.Call, req
 		return nil, err
 	}
 	changed(c, k)
+	if plantedPolicy {
+		return nil, nil
+	}
 	return nil, touch(tx, k.Key)
 }
 

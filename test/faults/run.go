@@ -77,6 +77,10 @@ func (w *world) heal(api *api) {
 	w.parallel(api, len(keys), func(c *workload.Client, i int) {
 		w.succeeds(c.Describe(context.Background(), names[(i+1)%len(names)], keys[i]))
 	})
+	imported := w.objects.Imported()
+	w.parallel(api, len(imported), func(c *workload.Client, i int) {
+		w.succeeds(c.Import(context.Background(), names[i%len(names)], imported[i]))
+	})
 	w.parallel(api, len(sealed), func(c *workload.Client, i int) {
 		w.succeeds(c.Decrypt(context.Background(), names[i%len(names)], sealed[i]))
 	})

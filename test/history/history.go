@@ -36,6 +36,12 @@ const (
 // External is the origin of imported keys.
 const External = "EXTERNAL"
 
+// Values of an ImportKeyMaterial: the material that is the key's, or another.
+const (
+	Own     = "own"
+	Foreign = "foreign"
+)
+
 // Op is one operation of a client.
 type Op struct {
 	ID     int64  `json:"id"` // unique in a history; it is in the record's user agent

@@ -11,8 +11,8 @@ import (
 
 // record is what the ledger has of an operation.
 func record(op *Op) string {
-	return fmt.Sprintf(`{"eventName":%q,"userAgent":%q,"errorCode":%q,"requestID":%q,"responseElements":{"grantId":%q}}`,
-		op.Name, op.Agent(), recorded(op.Code), op.RequestID, op.Grant)
+	return fmt.Sprintf(`{"eventName":%q,"userAgent":%q,"errorCode":%q,"requestID":%q,"responseElements":{"grantId":%q,"user":{"userId":%q}}}`,
+		op.Name, op.Agent(), recorded(op.Code), op.RequestID, op.Grant, op.Resolved)
 }
 
 // answered makes an operation that was answered with success, from start to end.
@@ -56,6 +56,23 @@ func TestJudgement(t *testing.T) {
 	use := func(id, start int64, code string) *Op {
 		return right(id, "Encrypt", start, func(op *Op) { op.Code = code })
 	}
+	signed := func(id, start int64, outcome Outcome) *Op {
+		return with(answered(id, "Encrypt", "", start, start+5), func(op *Op) { op.As, op.Outcome = "AKIA", outcome })
+	}
+	switched := func(id int64, name string, start int64, status string) *Op {
+		return with(answered(id, name, "", start, start+5), func(op *Op) { op.AccessKey, op.Value = "AKIA", status })
+	}
+	external := func(id int64, name string, start int64, value string) *Op {
+		return with(answered(id, name, "x", start, start+5), func(op *Op) { op.Origin, op.Value, op.State = External, value, value })
+	}
+	there := func(id int64, name string, start int64, region, value string) *Op {
+		return with(answered(id, name, "mrk", start, start+5), func(op *Op) { op.Region, op.Value = region, value })
+	}
+	name := func(id int64, name string, start int64, unique string) *Op {
+		return with(answered(id, name, "", start, start+5), func(op *Op) { op.User, op.Resolved = "alice", unique })
+	}
+	const first, second = firstRegion, "us-west-2"
+	replicate := func() *Op { return there(1, "ReplicateKey", 10, first, second) }
 	for _, test := range []struct {
 		name   string
 		ops    []*Op
@@ -94,10 +111,39 @@ func TestJudgement(t *testing.T) {
 		{"it was refused", []*Op{with(lost(grant()), func(op *Op) { op.Grant = "" }), use(2, 20, "")}, []int{0, 1}, "right u"},
 		{"it is listed", []*Op{grant(), right(2, "ListGrants", 20, func(op *Op) { op.Listed = []string{"g"} })}, []int{0, 1}, ""},
 		{"it is not", []*Op{grant(), right(2, "ListGrants", 20, func(*Op) {})}, []int{0, 1}, "right u"},
+		{"it is listed by who came first", []*Op{grant(), right(2, "ListGrants", 8, func(op *Op) { op.Listed, op.End = []string{"g"}, 30 })}, []int{1, 0}, ""},
 		{"a policy allows", []*Op{right(1, "PutUserPolicy", 10, func(op *Op) { op.Value = "Allow" }), use(2, 20, "")}, []int{0, 1}, ""},
 		{"a policy denies", []*Op{grant(), right(2, "PutKeyPolicy", 20, func(op *Op) { op.Value = "Deny" }), use(3, 30, "")}, []int{0, 1, 2}, "right u"},
 		{"a policy is gone", []*Op{right(1, "AttachUserPolicy", 10, func(*Op) {}), right(2, "DetachUserPolicy", 20, func(*Op) {}), use(3, 30, accessDenied)}, []int{0, 1, 2}, ""},
 		{"it never was", []*Op{right(1, "DeleteUserPolicy", 10, func(*Op) {})}, []int{0}, "right u"},
+		{"an access key signs", []*Op{signed(1, 10, Answered)}, []int{0}, ""},
+		{"it does not", []*Op{signed(1, 10, TurnedAway)}, nil, "credential AKIA"},
+		{"it is inactive", []*Op{switched(1, "UpdateAccessKey", 10, "Inactive"), signed(2, 20, TurnedAway)}, []int{0}, ""},
+		{"that leaves a record", []*Op{switched(1, "UpdateAccessKey", 10, "Inactive"), signed(2, 20, TurnedAway)}, []int{0, 1}, "nothing happened"},
+		{"it signs all the same", []*Op{switched(1, "UpdateAccessKey", 10, "Inactive"), signed(2, 20, Answered)}, []int{0, 1}, "credential AKIA"},
+		{"an answer is lost, and the record shows it", []*Op{switched(1, "UpdateAccessKey", 10, "Inactive"), lost(signed(2, 20, Answered))}, []int{0, 1}, "credential AKIA"},
+		{"it is active again", []*Op{switched(1, "UpdateAccessKey", 10, "Inactive"), switched(2, "UpdateAccessKey", 20, "Active"), signed(3, 30, Answered)}, []int{0, 1, 2}, ""},
+		{"it is deleted", []*Op{switched(1, "DeleteAccessKey", 10, ""), signed(2, 20, Answered)}, []int{0, 1}, "credential AKIA"},
+		{"it comes back", []*Op{switched(1, "DeleteAccessKey", 10, ""), switched(2, "UpdateAccessKey", 20, "Active")}, []int{0, 1}, "credential AKIA"},
+		{"nothing is imported", []*Op{external(1, "Encrypt", 10, "")}, []int{0}, "import x"},
+		{"material is imported", []*Op{external(1, "ImportKeyMaterial", 10, Own), external(2, "Encrypt", 20, ""), external(3, "DescribeKey", 30, enabled)}, []int{0, 1, 2}, ""},
+		{"it is deleted", []*Op{external(1, "ImportKeyMaterial", 10, Own), external(2, "DeleteImportedKeyMaterial", 20, ""), external(3, "Decrypt", 30, "")}, []int{0, 1, 2}, "import x"},
+		{"and described as if it were not", []*Op{external(1, "ImportKeyMaterial", 10, Own), external(2, "DeleteImportedKeyMaterial", 20, ""), external(3, "DescribeKey", 30, enabled)}, []int{0, 1, 2}, "import x"},
+		{"other material is imported", []*Op{external(1, "ImportKeyMaterial", 10, Own), external(2, "ImportKeyMaterial", 20, Foreign)}, []int{0, 1}, "import x"},
+		{"it is refused", []*Op{external(1, "ImportKeyMaterial", 10, Own), with(external(2, "ImportKeyMaterial", 20, Foreign), refused("IncorrectKeyMaterialException"))}, []int{0, 1}, ""},
+		{"there is no replica", []*Op{there(1, "Encrypt", 10, second, "")}, []int{0}, "regions mrk"},
+		{"there is one", []*Op{replicate(), there(2, "Encrypt", 20, second, "")}, []int{0, 1}, ""},
+		{"it is not found", []*Op{replicate(), with(there(2, "Decrypt", 20, second, ""), refused("NotFoundException"))}, []int{0, 1}, "regions mrk"},
+		{"it is made twice", []*Op{replicate(), with(replicate(), func(op *Op) { op.ID, op.RequestID = 2, "r2" })}, []int{0, 1}, "regions mrk"},
+		{"it is described", []*Op{replicate(), with(there(2, "DescribeKey", 20, second, ""), func(op *Op) { op.Resolved, op.Listed = first, []string{second} })}, []int{0, 1}, ""},
+		{"it is rotated by itself", []*Op{replicate(), there(2, "RotateKeyOnDemand", 20, second, "")}, []int{0, 1}, "regions mrk"},
+		{"it becomes the primary key", []*Op{replicate(), there(2, "UpdatePrimaryRegion", 20, first, second), there(3, "RotateKeyOnDemand", 30, second, "")}, []int{0, 1, 2}, ""},
+		{"the other still is", []*Op{replicate(), there(2, "UpdatePrimaryRegion", 20, first, second), there(3, "RotateKeyOnDemand", 30, first, "")}, []int{0, 1, 2}, "regions mrk"},
+		{"a user is there", []*Op{name(1, "CreateUser", 10, "AIDA1"), name(2, "GetUser", 20, "AIDA1")}, []int{0, 1}, ""},
+		{"it is another", []*Op{name(1, "CreateUser", 10, "AIDA1"), name(2, "GetUser", 20, "AIDA2")}, []int{0, 1}, "user alice"},
+		{"two have one name", []*Op{name(1, "CreateUser", 10, "AIDA1"), name(2, "CreateUser", 12, "AIDA2")}, []int{0, 1}, "user alice"},
+		{"one after the other", []*Op{name(1, "CreateUser", 10, "AIDA1"), name(2, "DeleteUser", 20, ""), name(3, "CreateUser", 30, "AIDA3")}, []int{0, 1, 2}, ""},
+		{"a lost one is there", []*Op{lost(name(1, "CreateUser", 10, "AIDA1")), name(2, "GetUser", 20, "AIDA1")}, []int{0, 1}, ""},
 		{"an alias is made twice", []*Op{create(), with(create(), func(op *Op) { op.ID, op.RequestID = 2, "r2" })}, []int{0, 1}, "does not fit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

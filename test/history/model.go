@@ -26,6 +26,10 @@ var Models = []Model{
 	{Name: "material", Of: ofMaterial, Initial: "", Step: stepMaterial},
 	{Name: "alias", Of: ofAlias, Initial: "", Step: stepAlias},
 	{Name: "right", Of: ofRight, Initial: "", Step: stepRight},
+	{Name: "credential", Of: ofCredential, Initial: active, Step: stepCredential},
+	{Name: "import", Of: ofImport, Initial: pendingImport, Step: stepImport},
+	{Name: "regions", Of: ofRegions, Initial: firstRegion, Step: stepRegions},
+	{Name: "user", Of: ofUser, Initial: "", Step: stepUser},
 }
 
 // AWS's names of key states.

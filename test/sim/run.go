@@ -76,6 +76,9 @@ func (w *World) heal() {
 	for _, id := range w.objects.Made() {
 		w.succeeds(c.Enable(ctx, w.nodes[c.Rand.IntN(len(w.nodes))].name, id))
 	}
+	for _, id := range w.objects.Imported() {
+		w.succeeds(c.Import(ctx, w.nodes[c.Rand.IntN(len(w.nodes))].name, id))
+	}
 	for _, n := range w.nodes {
 		for _, id := range w.objects.Made() {
 			w.succeeds(c.Describe(ctx, n.name, id))

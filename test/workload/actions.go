@@ -44,6 +44,42 @@ var workloads = []struct {
 		{10, use("Encrypt")},
 		{10, use("Decrypt")},
 	}},
+	{"policies", []action{
+		{5, (*Client).putKeyPolicy},
+		{4, (*Client).putUserPolicy},
+		{3, (*Client).deleteUserPolicy},
+		{3, attach("AttachUserPolicy")},
+		{3, attach("DetachUserPolicy")},
+		{10, use("Encrypt")},
+		{10, use("Decrypt")},
+	}},
+	{"credentials", []action{
+		{6, status("Active")},
+		{5, status("Inactive")},
+		{1, (*Client).replaceAccessKey},
+		{20, use("Encrypt")},
+	}},
+	{"imports", []action{
+		{6, (*Client).importOwn},
+		{1, (*Client).importForeign},
+		{4, (*Client).deleteMaterial},
+		{4, (*Client).describeImported},
+		{10, (*Client).encryptImported},
+		{8, (*Client).decryptImported},
+	}},
+	{"regions", []action{
+		{3, move("ReplicateKey", "ReplicaRegion")},
+		{4, move("UpdatePrimaryRegion", "PrimaryRegion")},
+		{5, (*Client).rotateRelated},
+		{8, (*Client).describeRelated},
+		{6, (*Client).encryptRelated},
+		{8, (*Client).decryptRelated},
+	}},
+	{"users", []action{
+		{8, (*Client).createUser},
+		{6, (*Client).deleteUser},
+		{8, (*Client).getUser},
+	}},
 }
 
 // actionsOf are the actions of workloads, of all where none is named.

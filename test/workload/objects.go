@@ -18,6 +18,8 @@ type Objects struct {
 	aliases  []string
 	sealed   []Sealed
 	tenants  []*tenant
+	imported []*imported
+	related  []string // ids of multi-Region keys in use
 	problems []string
 }
 
