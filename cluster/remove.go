@@ -40,19 +40,26 @@ func (n *Node) Remove(ctx context.Context, name string, event []byte) error {
 // banish writes the record of a removal.
 func (n *Node) banish(ctx context.Context, name string, event []byte) error {
 	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
-		m, err := memberTable.Get(tx, name)
-		switch {
-		case err != nil:
-			return err
-		case m == nil || m.Gone:
-			return fmt.Errorf("%w: %s", ErrNoMember, name)
-		}
 		tx.SetEvent(event)
-		removed := *m
-		removed.Removed = time.Now().UnixMilli()
-		return memberTable.Put(tx, &removed, name)
+		return n.Expel(tx, name)
 	})
 	return err
+}
+
+// Expel is Remove as a part of a transaction that its caller commits. The leader
+// takes the member out of the Raft configuration soon after. It answers
+// ErrNoMember where there is none, or none any more.
+func (n *Node) Expel(tx *fsm.Txn, name string) error {
+	m, err := memberTable.Get(tx, name)
+	switch {
+	case err != nil:
+		return err
+	case m == nil || m.Gone:
+		return fmt.Errorf("%w: %s", ErrNoMember, name)
+	}
+	removed := *m
+	removed.Removed = time.Now().UnixMilli()
+	return memberTable.Put(tx, &removed, name)
 }
 
 // awaitGone returns when this node's state says that a removed member has left

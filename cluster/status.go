@@ -80,6 +80,26 @@ func (n *Node) Status() Status {
 	return s
 }
 
+// Admitted is what the replicated state knows of a member.
+type Admitted struct {
+	Name    string
+	Serial  string // of the token that holds its identity key
+	Joined  int64  // Unix milliseconds
+	Removed int64  // when it was taken out, Unix milliseconds; 0 where it was not
+}
+
+// Members answers who is a member by a view of the state, those included that are
+// leaving, sorted by name.
+func (n *Node) Members(view fsm.View) (members []Admitted, err error) {
+	err = memberTable.Scan(view, nil, nil, func(_ []string, m *member) (bool, error) {
+		if !m.Gone {
+			members = append(members, Admitted{Name: m.Name, Serial: m.Serial, Joined: m.Joined, Removed: m.Removed})
+		}
+		return true, nil
+	})
+	return members, err
+}
+
 // lateEntries is how many committed entries the state may be behind and still
 // be taken for up to date.
 const lateEntries = 256

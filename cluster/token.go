@@ -52,7 +52,17 @@ func decodeToken(text string) (*token, error) {
 // Token makes a one-time join token that pins the cluster's CA and names this
 // cluster's nodes. The event is the ledger record of the act: it is written in
 // the same transaction as the token's. The state keeps a hash of the secret.
-func (n *Node) Token(ctx context.Context, lifetime time.Duration, event []byte) (string, error) {
+func (n *Node) Token(ctx context.Context, lifetime time.Duration, event []byte) (text string, err error) {
+	_, err = n.Transact(ctx, "", func(tx *fsm.Txn) (err error) {
+		tx.SetEvent(event)
+		text, err = n.NewToken(ctx, tx, lifetime)
+		return err
+	})
+	return text, err
+}
+
+// NewToken is Token as a part of a transaction that its caller commits.
+func (n *Node) NewToken(ctx context.Context, tx *fsm.Txn, lifetime time.Duration) (string, error) {
 	var id [8]byte
 	secret := make([]byte, 32)
 	for _, b := range [][]byte{id[:], secret} {
@@ -67,14 +77,7 @@ func (n *Node) Token(ctx context.Context, lifetime time.Duration, event []byte) 
 		Addresses: n.addresses(),
 	}
 	hash := sha256.Sum256(secret)
-	_, err := n.Transact(ctx, "", func(tx *fsm.Txn) error {
-		tx.SetEvent(event)
-		return ticketTable.Put(tx, &ticket{
-			Secret:  hash[:],
-			Expires: time.Now().Add(lifetime).UnixMilli(),
-		}, t.ID)
-	})
-	if err != nil {
+	if err := ticketTable.Put(tx, &ticket{Secret: hash[:], Expires: time.Now().Add(lifetime).UnixMilli()}, t.ID); err != nil {
 		return "", fmt.Errorf("making a join token: %w", err)
 	}
 	return t.encode()
