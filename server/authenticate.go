@@ -142,8 +142,27 @@ func (a *authenticator) signingKey(ctx context.Context, claim *sigv4.Claim, key 
 }
 
 // confirm answers who the caller is, by reads that guard the transaction, and
-// errMoved where the access key is not what the signature was verified under.
+// errMoved where the access key is not what the signature was verified under, or
+// the account is closed.
 func (a *authenticator) confirm(tx *fsm.Txn, who *caller) (*call.Principal, error) {
+	principal, err := a.identify(tx, who)
+	if err != nil {
+		return nil, err
+	}
+	if principal.AccountID == "" { // of no account
+		return principal, nil
+	}
+	account, err := state.Accounts.Get(tx, principal.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	if account == nil || account.Closed != 0 {
+		return nil, errMoved
+	}
+	return principal, nil
+}
+
+func (a *authenticator) identify(tx *fsm.Txn, who *caller) (*call.Principal, error) {
 	if who.session != nil {
 		principal, err := a.identity.Resume(tx, who.session)
 		if err == nil && principal == nil {

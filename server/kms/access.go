@@ -60,9 +60,15 @@ func (s *Service) decide(tx *fsm.Txn, c *call.Call, a *access, ref reference, k 
 	}
 	keys := &conditions{call: c, caller: caller, view: tx.View(), access: a, key: k}
 	r := &policy.Request{Action: "kms:" + a.action, Resource: ref.keyARN(), Account: ref.account, Context: keys}
-	if ref.account != caller.Account && !acrossAccounts(a.action) {
-		r.Principal = &caller.Principal
-		return policy.Decision{By: policy.ByResource, Foreign: true}, r, nil
+	if ref.account != caller.Account {
+		open, err := isOpen(tx, ref.account)
+		if err != nil {
+			return policy.Decision{}, nil, err
+		}
+		if !open || !acrossAccounts(a.action) {
+			r.Principal = &caller.Principal
+			return policy.Decision{By: policy.ByResource, Foreign: true}, r, nil
+		}
 	}
 	var failure error
 	d := caller.Decide(r, document, func() policy.Reach {
@@ -74,6 +80,13 @@ func (s *Service) decide(tx *fsm.Txn, c *call.Call, a *access, ref reference, k 
 		failure = keys.failure
 	}
 	return d, r, failure
+}
+
+// isOpen says whether the keys of another account serve anybody: not while it is
+// closed. The caller's own account is the front end's business.
+func isOpen(tx *fsm.Txn, accountID string) (bool, error) {
+	account, err := state.Accounts.Get(tx, accountID)
+	return account == nil || account.Closed == 0, err
 }
 
 // authorizeOther refuses a caller who may not take an action on something that

@@ -12,7 +12,8 @@ type Account struct {
 	ID       string `cbor:"1,keyasint"` // 12 digits
 	Name     string `cbor:"2,keyasint,omitempty"`
 	Created  int64  `cbor:"3,keyasint"`           // Unix milliseconds
-	Operator bool   `cbor:"4,keyasint,omitempty"` // its principals may use the admin API
+	Operator bool   `cbor:"4,keyasint,omitempty"` // its principals may use the operators' part of the admin API
+	Closed   int64  `cbor:"5,keyasint,omitempty"` // Unix milliseconds; 0 where it is open
 }
 
 // User is an IAM user. A child of its account's Directory.
