@@ -25,12 +25,17 @@ type exchange struct {
 	body    *body
 
 	charged []string // the quotas that the request was taken from
+	local   Local    // who calls where the connection says so; nil where a signature does
 }
 
 // serve is the path of every operation: read, authenticate, decode, run and
 // record as one transaction, answer.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{request: r, op: s.lookup(r, nil), start: s.now(), body: newBody()}
+	s.run(w, r, &exchange{op: s.lookup(r, nil)})
+}
+
+func (s *Server) run(w http.ResponseWriter, r *http.Request, x *exchange) {
+	x.request, x.start, x.body = r, s.now(), newBody()
 	defer x.body.free()
 	x.call.RequestID, x.call.EventID = newIDs()
 	x.call.Time, x.call.SourceIP = s.dated(), sourceIP(r.RemoteAddr)
@@ -73,7 +78,10 @@ func panicked(p any) error {
 // attempt authenticates and transacts; a second time where the credentials
 // changed in between, on a view that includes the change.
 func (s *Server) attempt(ctx context.Context, r *http.Request, x *exchange) (any, error) {
-	if x.op.Vouch != nil {
+	switch {
+	case x.local != nil:
+		return s.trusted(ctx, r, x)
+	case x.op.Vouch != nil:
 		return s.vouched(ctx, r, x)
 	}
 	hash := sha256.Sum256(x.body.bytes())

@@ -26,11 +26,8 @@ func backupCommand() *cobra.Command {
 key but wrapped under the domain key, which is in the partitions and not in the
 backup.`,
 	}
-	out := create.Flags().String("out", "", "the new file")
-	if err := create.MarkFlagRequired("out"); err != nil {
-		panic(err) // the flag is there: it was made above
-	}
-	withClient(create, func(ctx context.Context, client *admin.Client) error {
+	out := required(create, "out", "the new file")
+	withClient(create, func(ctx context.Context, client *admin.Client, _ output) error {
 		umask()
 		return writeNew(*out, func(w io.Writer) error { return client.Backup(ctx, w) })
 	})
@@ -75,10 +72,7 @@ ledger of a backup. The node's partition has to hold the domain key. Of the old
 members none is one of the new cluster: others join it as always. Stop the old
 cluster for good first: it would go on by itself.`,
 	}
-	from := cmd.Flags().String("from", "", "the backup")
-	if err := cmd.MarkFlagRequired("from"); err != nil {
-		panic(err) // the flag is there: it was made above
-	}
+	from := required(cmd, "from", "the backup")
 	return withConfig(cmd, os.LookupEnv, func(ctx context.Context, cfg *config.Config) error {
 		return restore(ctx, cfg, std, *from)
 	})

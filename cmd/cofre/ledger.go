@@ -22,11 +22,11 @@ func ledgerCommand(std streams) *cobra.Command {
 	}
 	from := records.Flags().Int64("from", 0, "position of the first record")
 	limit := records.Flags().Int64("limit", -1, "how many records; all where negative")
-	withClient(records, func(ctx context.Context, client *admin.Client) error {
+	withClient(records, func(ctx context.Context, client *admin.Client, _ output) error {
 		return client.Records(ctx, std.out, *from, *limit)
 	})
 	head := &cobra.Command{Use: "head --config FILE", Short: "Print the ledger's size and root on this node, as JSON"}
-	withClient(head, func(ctx context.Context, client *admin.Client) error {
+	withClient(head, func(ctx context.Context, client *admin.Client, _ output) error {
 		end, err := client.Head(ctx)
 		if err != nil {
 			return err
@@ -38,7 +38,7 @@ func ledgerCommand(std streams) *cobra.Command {
 
 func checkpointCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "checkpoint --config FILE", Short: "Print the newest signed checkpoint of the ledger (C2SP tlog-checkpoint)"}
-	return withClient(cmd, func(ctx context.Context, client *admin.Client) error {
+	return withClient(cmd, func(ctx context.Context, client *admin.Client, _ output) error {
 		checkpoint, err := client.Checkpoint(ctx)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func checkpointCommand(std streams) *cobra.Command {
 
 func keysCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "keys --config FILE", Short: "Print the verifier keys of the nodes, by which checkpoints are verified, one a line"}
-	return withClient(cmd, func(ctx context.Context, client *admin.Client) error {
+	return withClient(cmd, func(ctx context.Context, client *admin.Client, _ output) error {
 		keys, err := client.VerifierKeys(ctx)
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func epochCommand() *cobra.Command {
 		Use:   "declare --config FILE",
 		Short: "Begin a new epoch of the ledger, after a restore: nodes that signed more than it holds sign again",
 	}
-	withClient(declare, func(ctx context.Context, client *admin.Client) error { return client.DeclareEpoch(ctx) })
+	withClient(declare, func(ctx context.Context, client *admin.Client, _ output) error { return client.DeclareEpoch(ctx) })
 	return group("epoch", "Epochs of the ledger", declare)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -21,15 +22,17 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the command as operators do. A script has a free port in each
-// of $API, $CLUSTER, $METRICS, $CLUSTER2, …, and the command await, which waits
-// until a URL answers 200, and exits, which demands an exit code.
+// of $API, $CLUSTER, $METRICS, $CLUSTER2, …, and these commands: await waits
+// until a URL answers 200, credentials takes the AWS environment from what a
+// command printed, exits demands an exit code.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await,
-			"exits": exits,
+			"await":       await,
+			"credentials": credentials,
+			"exits":       exits,
 		},
 	})
 }
@@ -88,4 +91,17 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		<-time.After(20 * time.Millisecond) // nothing tells when a port opens
 	}
+}
+
+// credentials FILE sets the AWS environment to the access key in a JSON file, and
+// $ACCOUNT to its account.
+func credentials(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: credentials FILE")
+	}
+	var made struct{ AccountID, AccessKeyID, SecretAccessKey string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &made))
+	ts.Setenv("ACCOUNT", made.AccountID)
+	ts.Setenv("AWS_ACCESS_KEY_ID", made.AccessKeyID)
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", made.SecretAccessKey)
 }

@@ -2,82 +2,94 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
+	"net/http"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cofre-kms/cofre/internal/config"
 	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/operator"
 )
 
-// withClient makes a command that asks the running node through its socket.
-func withClient(cmd *cobra.Command, do func(ctx context.Context, client *admin.Client) error) *cobra.Command {
-	return withConfig(cmd, os.LookupEnv, func(ctx context.Context, cfg *config.Config) error {
-		client := admin.NewClient(cfg.Admin.Socket, userAgent())
-		defer client.Close()
-		return do(ctx, client)
-	})
-}
-
 func tokenCommand(std streams) *cobra.Command {
-	create := &cobra.Command{Use: "create --config FILE [--hours N]", Short: "Print a one-time join token"}
+	create := &cobra.Command{Use: "create [--hours N]", Short: "Print a one-time join token"}
 	hours := create.Flags().Int("hours", 24, "how long the token is valid")
-	withClient(create, func(ctx context.Context, client *admin.Client) error {
+	withClient(create, func(ctx context.Context, client *admin.Client, out output) error {
 		token, err := client.CreateToken(ctx, *hours)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(std.out, token.Token)
-		return err
+		return out.print(std.out, token, func() [][]string { return [][]string{{token.Token}} })
 	})
 	return group("token", "Join tokens", create)
 }
 
-func memberCommand() *cobra.Command {
+func memberCommand(std streams) *cobra.Command {
+	list := withClient(&cobra.Command{Use: "list", Short: "List the members of the cluster"},
+		func(ctx context.Context, client *admin.Client, out output) error {
+			members, err := client.Members(ctx)
+			if err != nil {
+				return err
+			}
+			return out.print(std.out, members, func() [][]string { return memberRows(&members) })
+		})
 	remove := &cobra.Command{
-		Use:   "remove --config FILE --name NAME",
+		Use:   "remove --name NAME",
 		Short: "Take a node out of the cluster for good; another may then join under its name",
 	}
-	name := remove.Flags().String("name", "", "the member's name")
-	if err := remove.MarkFlagRequired("name"); err != nil {
-		panic(err) // the flag is there: it was made above
-	}
-	withClient(remove, func(ctx context.Context, client *admin.Client) error {
+	name := required(remove, "name", "the member's name")
+	withClient(remove, func(ctx context.Context, client *admin.Client, _ output) error {
 		return client.RemoveMember(ctx, *name)
 	})
-	return group("member", "Members of the cluster", remove)
+	return group("member", "Members of the cluster", list, remove)
 }
 
-func accountCommand(std streams) *cobra.Command {
-	create := &cobra.Command{
-		Use:   "create --config FILE --name NAME [--json]",
-		Short: "Make an account and print its administrator's credentials, this once",
+func memberRows(members *operator.Members) [][]string {
+	rows := [][]string{{"MEMBER", "STATE", "JOINED", "ADDRESS", "TOKEN"}}
+	for _, m := range members.Members {
+		rows = append(rows, []string{m.Name, m.State, m.Joined.Format(time.RFC3339), orNone(m.Address), m.Serial})
 	}
-	name := create.Flags().String("name", "", "the account's name: 1 to 50 printable ASCII characters")
-	asJSON := create.Flags().Bool("json", false, "print JSON")
-	if err := create.MarkFlagRequired("name"); err != nil {
-		panic(err) // the flag is there: it was made above
-	}
-	withClient(create, func(ctx context.Context, client *admin.Client) error {
-		account, err := client.CreateAccount(ctx, *name)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(std.out, account)
-		}
-		return printAccount(std.out, account)
-	})
-	return group("account", "Accounts", create)
+	return rows
 }
 
-func printAccount(w io.Writer, a admin.Account) error {
-	_, err := fmt.Fprintf(w, "account id         %s\nuser               %s\naccess key id      %s\nsecret access key  %s\n",
-		a.AccountID, a.UserARN, a.AccessKeyID, a.SecretAccessKey)
-	return err
+func clusterCommand(std streams) *cobra.Command {
+	describe := withClient(&cobra.Command{Use: "describe", Short: "Describe the cluster's configuration"},
+		func(ctx context.Context, client *admin.Client, out output) error {
+			var c operator.Cluster
+			if err := client.Call(ctx, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
+				return err
+			}
+			return out.print(std.out, &c, func() [][]string {
+				return [][]string{
+					{"cluster", c.ClusterID}, {"created", c.Created.Format(time.RFC3339)}, {"operator account", c.OperatorAccountID},
+					{"domain key", fmt.Sprint("generation ", c.Generation)}, {"regions", strings.Join(c.Regions, ", ")},
+				}
+			})
+		})
+	return group("cluster", "The cluster", describe)
+}
+
+func hsmCommand(std streams) *cobra.Command {
+	status := withClient(&cobra.Command{Use: "status", Short: "Describe the HSM partition of the node that answers"},
+		func(ctx context.Context, client *admin.Client, out output) error {
+			var h operator.HSM
+			if err := client.Call(ctx, http.MethodGet, "/v1/hsm", nil, &h); err != nil {
+				return err
+			}
+			return out.print(std.out, &h, func() [][]string {
+				state := "works"
+				if !h.Working {
+					state = h.Problem
+				}
+				return [][]string{
+					{"node", h.Node}, {"partition", h.Kind + " " + h.Label}, {"maker", h.Maker}, {"serial", h.Serial},
+					{"hardware", fmt.Sprint(h.Hardware)}, {"state", state}, {"key specs", strings.Join(h.KeySpecs, ", ")},
+				}
+			})
+		})
+	return group("hsm", "HSM partitions", status)
 }
 
 // group is a command that only holds others.
@@ -87,11 +99,4 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 	}}
 	g.AddCommand(commands...)
 	return g
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

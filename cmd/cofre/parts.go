@@ -19,7 +19,10 @@ import (
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/kms"
 	"github.com/cofre-kms/cofre/server/oidc"
+	"github.com/cofre-kms/cofre/server/operator"
 	"github.com/cofre-kms/cofre/server/rate"
+	"github.com/cofre-kms/cofre/server/record"
+	"github.com/cofre-kms/cofre/server/rest"
 	"github.com/cofre-kms/cofre/server/sts"
 )
 
@@ -77,11 +80,21 @@ func (d *daemon) makeServices(context.Context) (err error) {
 func (d *daemon) services(access *authz.Authorizer) []server.Service {
 	tokens := sts.New(sts.Config{Sessions: d.identity, Access: access, Tokens: oidc.New(d.clock.now)})
 	identities := iam.New(iam.Config{Keys: d.identity, Access: access})
+	routes := d.routes(access)
 	return []server.Service{
 		{Name: "kms", Protocol: server.JSON("TrentService"), Operations: d.kms.Operations()},
 		{Name: "iam", Region: iam.Region, Protocol: server.Query(iam.Namespace), Operations: identities.Operations()},
 		{Name: "sts", Protocol: server.Query(sts.Namespace), Operations: tokens.Operations()},
+		{Name: record.AdminService, Protocol: server.REST("/v1/", routes), Operations: rest.Operations(routes)},
 	}
+}
+
+// routes are those of Cofre's own API.
+func (d *daemon) routes(access *authz.Authorizer) []rest.Route {
+	operators := operator.New(operator.Config{
+		Node: d.node, Identities: d.identity, Access: access, Regions: d.cfg.Regions, Version: readBuild().version,
+	})
+	return rest.WithDescription("Cofre", readBuild().version, operators.Routes())
 }
 
 // attestationRoots answers the verifier of attestation documents, nil where no
@@ -132,8 +145,8 @@ func (d *daemon) openAdmin(context.Context) error {
 		return fmt.Errorf("the node's view (%T) has no ledger", d.node.View())
 	}
 	d.admin = admin.New(admin.Config{
-		Node: d.node, Ledger: ledger, Identity: d.identity, Region: d.cfg.Regions[0], Now: d.clock.now,
-		Logger: d.logger.Named("admin"),
+		Node: d.node, Ledger: ledger, API: d.server.LocalHandler(record.AdminService, admin.Principal), Version: readBuild().version,
+		Region: d.cfg.Regions[0], Now: d.clock.now, Logger: d.logger.Named("admin"),
 	})
 	listener, err := admin.Listen(d.cfg.Admin.Socket)
 	if err != nil {

@@ -2,22 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/internal/config"
-)
-
-// Exit codes, as documented in docs/configuration.md.
-const (
-	exitOK      = 0
-	exitFailure = 1 // the command was understood, and failed
-	exitUsage   = 2 // the command line or the configuration is wrong
-	exitPIN     = 3 // the partition refuses the PIN: trying again could lock the token
 )
 
 // streams are where a command reads and writes.
@@ -37,23 +27,10 @@ func run(ctx context.Context, args []string, std streams) int {
 	root := newRoot(std)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
+	if err != nil {
+		fmt.Fprintln(std.err, "cofre:", err)
 	}
-	fmt.Fprintln(std.err, "cofre:", err)
 	return exitCode(err)
-}
-
-// exitCode is the exit code of a command that ended with an error.
-func exitCode(err error) int {
-	failed := failedError{}
-	switch {
-	case errors.Is(err, hsm.ErrPIN):
-		return exitPIN
-	case errors.As(err, &failed):
-		return exitFailure
-	}
-	return exitUsage
 }
 
 func newRoot(std streams) *cobra.Command {
@@ -62,14 +39,13 @@ func newRoot(std streams) *cobra.Command {
 		Short: "A self-hosted key management service that speaks the AWS KMS API",
 		// The error is printed once, by run.
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.AddCommand(
-		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), memberCommand(), accountCommand(std),
-		statusCommand(std), ledgerCommand(std), backupCommand(), restoreCommand(std), versionCommand(std),
+		serverCommand(std), initCommand(std), joinCommand(std), tokenCommand(std), memberCommand(std), accountCommand(std),
+		clusterCommand(std), hsmCommand(std), statusCommand(std), ledgerCommand(std), backupCommand(), restoreCommand(std), versionCommand(std),
 	)
 	root.AddCommand(testCommands(std)...)
 	return root

@@ -3,38 +3,32 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/operator"
 )
 
 func statusCommand(std streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "status --config FILE [--json]", Short: "Describe the running node and the cluster as it sees it"}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	return withClient(cmd, func(ctx context.Context, client *admin.Client) error {
+	cmd := &cobra.Command{Use: "status", Short: "Describe the node that answers, and the cluster as it sees it"}
+	return withClient(cmd, func(ctx context.Context, client *admin.Client, out output) error {
 		status, err := client.Status(ctx)
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return printJSON(std.out, status)
-		}
-		return printStatus(std.out, &status)
+		return out.print(std.out, &status, func() [][]string { return statusRows(&status) })
 	})
 }
 
-func printStatus(w io.Writer, s *cluster.Status) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func statusRows(s *operator.Status) (rows [][]string) {
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+		rows = append(rows, []string{name, fmt.Sprintf(format, args...)})
 	}
 	row("node", "%s", s.Name)
+	row("version", "%s", s.Version)
 	row("state", "%s, term %d", s.State, s.Term)
 	row("leader", "%s", orNone(s.Leader))
 	row("log", "last %d, committed %d, applied %d", s.Last, s.Commit, s.FSM.Applied)
@@ -62,7 +56,7 @@ func printStatus(w io.Writer, s *cluster.Status) error {
 		}
 		row("member", "%s at %s, %s, feature level up to %d", m.Name, m.Address, role, m.Level)
 	}
-	return t.Flush()
+	return rows
 }
 
 func list(specs []hsm.KeySpec) string {

@@ -32,7 +32,7 @@ func (c *clock) now() time.Time {
 func testCommands(std streams) []*cobra.Command {
 	cmd := &cobra.Command{Use: "test-clock --config FILE [--pass DURATION]", Short: "Set the services' clock ahead, or say how far it is"}
 	pass := cmd.Flags().Duration("pass", 0, "how much time passes")
-	return []*cobra.Command{withClient(cmd, func(ctx context.Context, client *admin.Client) error {
+	return []*cobra.Command{withClient(cmd, func(ctx context.Context, client *admin.Client, _ output) error {
 		clock, err := client.TestClock(ctx)
 		if *pass != 0 {
 			clock, err = client.PassTime(ctx, *pass)

@@ -13,7 +13,7 @@ import (
 // backup streams a backup. It takes as long as it takes: the request's deadline
 // is the client's.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
-	event, err := s.event(s.call(r), "CreateBackup", nil)
+	event, err := s.event(r, "CreateBackup")
 	if err != nil {
 		answer(w, nil, err)
 		return

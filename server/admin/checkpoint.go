@@ -51,9 +51,19 @@ func (s *Server) keys(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) declareEpoch(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
 	defer cancel()
-	event, err := s.event(s.call(r), "DeclareLedgerEpoch", nil)
+	event, err := s.event(r, "DeclareLedgerEpoch")
 	if err == nil {
 		err = s.cfg.Node.DeclareEpoch(ctx, event)
 	}
 	answer(w, struct{}{}, err)
+}
+
+// event is the record of an act that the cluster commits by itself.
+func (s *Server) event(r *http.Request, operation string) ([]byte, error) {
+	c := newCall(uidOf(r), r.UserAgent(), s.cfg.Region, s.cfg.Now())
+	if err := recipient(c, s.cfg.Node.View()); err != nil {
+		return nil, err
+	}
+	c.Operation = operation
+	return record.Encode(c, nil)
 }

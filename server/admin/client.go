@@ -11,20 +11,25 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
-	"github.com/cofre-kms/cofre/cluster"
+	"github.com/cofre-kms/cofre/server/operator"
+	"github.com/cofre-kms/cofre/server/rest"
 )
 
-// Client talks to a node's admin socket. It is safe for concurrent use.
+// Client asks a node for the operations of the admin API: through the socket on
+// its host, or through its API port (NewRemote). It is safe for concurrent use.
 type Client struct {
 	http      *http.Client
+	base      string // scheme and host
 	userAgent string
+	sign      func(r *http.Request, body []byte) error // nil where nothing is signed
 }
 
 // NewClient makes a client for the socket at path. userAgent is what the records
 // of its calls say.
 func NewClient(path, userAgent string) *Client {
-	return &Client{userAgent: userAgent, http: &http.Client{Transport: &http.Transport{
+	return &Client{base: "http://admin", userAgent: userAgent, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, "unix", path)
@@ -32,51 +37,99 @@ func NewClient(path, userAgent string) *Client {
 	}}}
 }
 
+// ErrUnreachable is returned when a node does not answer: what was asked for may
+// have happened or not.
+var ErrUnreachable = errors.New("asking the node (does it run?)")
+
+// Refusal is what a node answers that is no success.
+type Refusal struct {
+	rest.Problem
+	Status int // HTTP's
+}
+
+func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
+
 // Close gives the connections up.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Status describes the node.
-func (c *Client) Status(ctx context.Context) (status cluster.Status, err error) {
-	return status, c.call(ctx, http.MethodGet, "/v1/status", nil, &status)
+func (c *Client) Status(ctx context.Context) (status operator.Status, err error) {
+	return status, c.Call(ctx, http.MethodGet, "/v1/status", nil, &status)
 }
 
 // CreateAccount makes an account and its administrator.
-func (c *Client) CreateAccount(ctx context.Context, name string) (account Account, err error) {
-	return account, c.call(ctx, http.MethodPost, "/v1/accounts", NewAccount{Name: name}, &account)
+func (c *Client) CreateAccount(ctx context.Context, name string) (account operator.Credentials, err error) {
+	return account, c.Call(ctx, http.MethodPost, "/v1/accounts", map[string]string{"accountName": name}, &account)
 }
 
 // CreateToken makes a join token that is valid for some hours.
-func (c *Client) CreateToken(ctx context.Context, hours int) (token Token, err error) {
-	return token, c.call(ctx, http.MethodPost, "/v1/join-tokens", NewToken{Hours: hours}, &token)
+func (c *Client) CreateToken(ctx context.Context, hours int) (token operator.JoinToken, err error) {
+	return token, c.Call(ctx, http.MethodPost, "/v1/join-tokens", map[string]int{"hours": hours}, &token)
 }
 
-// RemoveMember takes a member out of the cluster for good.
+// Members lists the members of the cluster.
+func (c *Client) Members(ctx context.Context) (members operator.Members, err error) {
+	return members, c.Call(ctx, http.MethodGet, "/v1/members", nil, &members)
+}
+
+// leavingPoll is how often a client looks whether a member has left.
+const leavingPoll = 100 * time.Millisecond
+
+// RemoveMember takes a member out of the cluster for good, and returns when it
+// has left the Raft configuration. A node that is asked for its own removal hears no
+// more of that, so it returns when the record is written.
 func (c *Client) RemoveMember(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(name), nil, new(struct{}))
+	asked, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.Call(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(name), nil, nil); err != nil || asked.Name == name {
+		return err
+	}
+	for {
+		members, err := c.Members(ctx)
+		if err != nil || !includes(members, name) {
+			return err
+		}
+		select {
+		case <-time.After(leavingPoll):
+		case <-ctx.Done():
+			return fmt.Errorf("%s is removed and has not left the Raft configuration yet: %w", name, ctx.Err())
+		}
+	}
+}
+
+func includes(members operator.Members, name string) bool {
+	for _, m := range members.Members {
+		if m.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // Head answers the end of the node's ledger.
-func (c *Client) Head(ctx context.Context) (head Head, err error) {
-	return head, c.call(ctx, http.MethodGet, "/v1/ledger/head", nil, &head)
+func (c *Client) Head(ctx context.Context) (head operator.LedgerHead, err error) {
+	return head, c.Call(ctx, http.MethodGet, "/v1/ledger/head", nil, &head)
 }
 
 // Checkpoint answers the published checkpoint of the ledger.
 func (c *Client) Checkpoint(ctx context.Context) (checkpoint Checkpoint, err error) {
-	return checkpoint, c.call(ctx, http.MethodGet, "/v1/ledger/checkpoint", nil, &checkpoint)
+	return checkpoint, c.Call(ctx, http.MethodGet, "/v1/ledger/checkpoint", nil, &checkpoint)
 }
 
 // VerifierKeys answers the members' keys for checkpoints.
 func (c *Client) VerifierKeys(ctx context.Context) (keys VerifierKeys, err error) {
-	return keys, c.call(ctx, http.MethodGet, "/v1/ledger/keys", nil, &keys)
+	return keys, c.Call(ctx, http.MethodGet, "/v1/ledger/keys", nil, &keys)
 }
 
 // DeclareEpoch begins a new epoch of the ledger.
 func (c *Client) DeclareEpoch(ctx context.Context) error {
-	return c.call(ctx, http.MethodPost, "/v1/ledger/epochs", nil, new(struct{}))
+	return c.Call(ctx, http.MethodPost, "/v1/ledger/epochs", nil, new(struct{}))
 }
 
 // Records writes ledger records from a position on to w, one a line; at most
-// limit, or all where it is negative.
+// limit, or all where it is negative. Only the socket has them.
 func (c *Client) Records(ctx context.Context, w io.Writer, from, limit int64) error {
 	path := "/v1/ledger/records?from=" + strconv.FormatInt(from, 10)
 	if limit >= 0 {
@@ -93,12 +146,19 @@ func (c *Client) Records(ctx context.Context, w io.Writer, from, limit int64) er
 	return nil
 }
 
-func (c *Client) call(ctx context.Context, method, path string, request, response any) error {
+// Call asks for the operation of a method and path, with a body where request is
+// not nil, and decodes the answer into response, where that is not nil. The error
+// is a *Refusal where the node refuses or fails, and ErrUnreachable where it does
+// not answer.
+func (c *Client) Call(ctx context.Context, method, path string, request, response any) error {
 	body, err := c.do(ctx, method, path, request)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	if response == nil {
+		response = new(struct{})
+	}
 	if err := json.NewDecoder(body).Decode(response); err != nil {
 		return fmt.Errorf("reading the node's answer: %w", err)
 	}
@@ -113,22 +173,28 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 			return nil, fmt.Errorf("encoding the request: %w", err)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, &content)
+	body := content.Bytes()
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, &content)
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
 	}
 	req.Header.Set("User-Agent", c.userAgent)
+	if c.sign != nil {
+		if err := c.sign(req, body); err != nil {
+			return nil, err
+		}
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking the node (does it run?): %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
-	var failed failure
-	if err := json.NewDecoder(resp.Body).Decode(&failed); err != nil || failed.Error == "" {
+	var failed rest.Failure
+	if err := json.NewDecoder(resp.Body).Decode(&failed); err != nil || failed.Error.Code == "" {
 		return nil, fmt.Errorf("the node answered %s", resp.Status)
 	}
-	return nil, errors.New(failed.Error)
+	return nil, &Refusal{failed.Error, resp.StatusCode}
 }

@@ -13,20 +13,28 @@ import (
 	"github.com/cofre-kms/cofre/hsm"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/identity"
+	"github.com/cofre-kms/cofre/server/operator"
 	"github.com/cofre-kms/cofre/server/record"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
-// operatorType is the userIdentity type of an operator. It is none of AWS's: no
-// AWS principal can do what operators do.
-const operatorType = "Operator"
+// Principal is the operator at the other end of a connection to the socket. Its
+// records are the operator account's.
+func Principal(r *http.Request, tx *fsm.Txn) (*call.Principal, error) {
+	c := &call.Call{Principal: principal(uidOf(r))}
+	return &c.Principal, recipient(c, tx.View())
+}
+
+func principal(uid int) call.Principal {
+	return call.Principal{Type: operator.PrincipalType, PrincipalID: "uid:" + strconv.Itoa(uid)}
+}
 
 // newCall begins the call of an operator: the operating system's user uid.
 func newCall(uid int, userAgent, region string, now time.Time) *call.Call {
 	return &call.Call{
 		Service: record.AdminService, RequestID: uuid.NewString(), EventID: uuid.NewString(), Time: now, Region: region,
 		SourceIP: "local", UserAgent: userAgent,
-		Principal: call.Principal{Type: operatorType, PrincipalID: "uid:" + strconv.Itoa(uid)},
+		Principal: principal(uid),
 	}
 }
 
@@ -54,7 +62,7 @@ type Founding struct {
 // account with its administrator.
 func Genesis(ctx context.Context, tx *fsm.Txn, f Founding) (*Account, error) {
 	c := newCall(f.UID, f.UserAgent, f.Region, f.Time)
-	account, refusal, err := record.Perform(ctx, tx, c, initializeCluster(f.Identity, f.Generation), &NewAccount{Name: f.AccountName})
+	account, refusal, err := record.Perform(ctx, tx, c, initializeCluster(&f), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +70,31 @@ func Genesis(ctx context.Context, tx *fsm.Txn, f Founding) (*Account, error) {
 		return nil, refusal
 	}
 	return account.(*Account), nil
+}
+
+// What the record of the first transaction says.
+type (
+	initializeParameters struct {
+		AccountName string `json:"accountName"`
+	}
+	initializeElements struct {
+		AccountID   string `json:"accountId"`
+		UserARN     string `json:"userArn"`
+		AccessKeyID string `json:"accessKeyId"`
+	}
+)
+
+func initializeCluster(f *Founding) *call.Operation {
+	return &call.Operation{Name: "InitializeCluster", Run: func(ctx context.Context, tx *fsm.Txn, c *call.Call, _ any) (any, error) {
+		c.Record.Parameters = initializeParameters{f.AccountName}
+		made, err := f.Identity.Genesis(ctx, tx, f.Generation, f.AccountName)
+		if err != nil {
+			return nil, err
+		}
+		c.Record.Response = initializeElements{made.AccountID, made.UserARN, made.AccessKeyID}
+		c.Principal.AccountID = made.AccountID // it is the operator account
+		return operator.NewCredentials(made), nil
+	}}
 }
 
 // uidKey is the context key of the user at the other end of a connection. An

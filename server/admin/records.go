@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/operator"
 )
 
 // records streams ledger records from a position on, one a line, exactly the
@@ -67,6 +68,5 @@ func number(r *http.Request, name string, otherwise int64) (int64, error) {
 }
 
 func (s *Server) head(w http.ResponseWriter, _ *http.Request) {
-	status := s.cfg.Ledger.Status()
-	answer(w, Head{Size: status.LedgerSize, Root: status.LedgerRoot, Applied: status.Applied, StateHash: status.StateHash}, nil)
+	answer(w, operator.Head(s.cfg.Ledger.Status()), nil)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/cofre-kms/cofre/cluster"
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
-	"github.com/cofre-kms/cofre/server/identity"
-	"github.com/cofre-kms/cofre/server/record"
+	"github.com/cofre-kms/cofre/server/operator"
+	"github.com/cofre-kms/cofre/server/rest"
 )
 
 // Node is what the operators' door asks of the cluster; *cluster.Node is one.
@@ -26,10 +26,6 @@ type Node interface {
 	Transact(ctx context.Context, caller string, run func(tx *fsm.Txn) error) (index uint64, err error)
 	// View is this node's applied state.
 	View() fsm.View
-	// Token makes a join token and commits the event with it.
-	Token(ctx context.Context, lifetime time.Duration, event []byte) (string, error)
-	// Remove takes a member out for good and commits the event with that.
-	Remove(ctx context.Context, name string, event []byte) error
 	// Checkpoint is the published checkpoint of the ledger.
 	Checkpoint() ([]byte, error)
 	// VerifierKeys are the members' keys for checkpoints.
@@ -52,9 +48,12 @@ type Ledger interface {
 
 // Config configures a Server.
 type Config struct {
-	Node     Node
-	Ledger   Ledger
-	Identity *identity.Service
+	Node   Node
+	Ledger Ledger
+	// API answers the operations of package operator; Principal says who calls.
+	API http.Handler
+	// Version is the release that the node runs.
+	Version string
 	// Region is the awsRegion of operators' records.
 	Region string
 	// Deadline is how long a request may take; 0 means 30 s.
@@ -133,13 +132,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Handler answers the requests on the socket.
+// Handler answers the requests on the socket. What a node says of itself needs no
+// quorum here and leaves no record.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
+	if s.cfg.API != nil {
+		mux.Handle("/v1/", s.cfg.API)
+	}
 	mux.HandleFunc("GET /v1/status", s.status)
-	mux.HandleFunc("POST /v1/accounts", s.createAccount)
-	mux.HandleFunc("POST /v1/join-tokens", s.createToken)
-	mux.HandleFunc("DELETE /v1/members/{name}", s.removeMember)
 	mux.HandleFunc("POST /v1/backups", s.backup)
 	mux.HandleFunc("GET /v1/ledger/records", s.records)
 	mux.HandleFunc("GET /v1/ledger/head", s.head)
@@ -150,57 +150,19 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, s.cfg.Node.Status(), nil) }
-
-func (s *Server) createAccount(w http.ResponseWriter, r *http.Request) {
-	req := new(NewAccount)
-	if !decode(w, r, req) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
-	defer cancel()
-	response, err := s.perform(ctx, s.call(r), createAccount(s.cfg.Identity), req)
-	answer(w, response, err)
-}
-
-func (s *Server) call(r *http.Request) *call.Call {
-	return newCall(uidOf(r), r.UserAgent(), s.cfg.Region, s.cfg.Now())
-}
-
-// perform runs an operation as one transaction with its record.
-func (s *Server) perform(ctx context.Context, c *call.Call, op *call.Operation, request any) (response any, err error) {
-	var refusal *call.Error
-	_, err = s.cfg.Node.Transact(ctx, record.AdminService, func(tx *fsm.Txn) error {
-		if err := recipient(c, tx.View()); err != nil {
-			return err
-		}
-		response, refusal, err = record.Perform(ctx, tx, c, op, request)
-		return err
-	})
-	if err == nil && refusal != nil {
-		err = refusal
-	}
-	return response, err
-}
-
-func decode(w http.ResponseWriter, r *http.Request, req any) bool {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(req); err != nil && !errors.Is(err, io.EOF) {
-		answer(w, nil, call.Errorf("SerializationException", "The request is not valid: %v", err))
-		return false
-	}
-	return true
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	answer(w, operator.Status{Status: s.cfg.Node.Status(), Version: s.cfg.Version}, nil)
 }
 
 // answer writes a response, or why there is none.
 func answer(w http.ResponseWriter, response any, err error) {
 	status := http.StatusOK
 	if err != nil {
-		response, status = failure{err.Error()}, http.StatusServiceUnavailable
-		if refusal := (*call.Error)(nil); errors.As(err, &refusal) {
-			status = http.StatusBadRequest
-		}
+		refusal := &call.Error{Code: "ServiceUnavailable", Message: err.Error(), Status: http.StatusServiceUnavailable}
+		_ = errors.As(err, &refusal)
+		refusal = rest.Translate(refusal)
+		status = refusal.Status
+		response = rest.Failure{Error: rest.Problem{Code: refusal.Code, Message: refusal.Message}}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

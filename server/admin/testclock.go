@@ -4,11 +4,13 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
+	"github.com/cofre-kms/cofre/server/record"
 )
 
 // The test clock lets tests pass years: how far the clock of the services is
@@ -56,8 +58,33 @@ func (s *Server) passTime(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
 	defer cancel()
-	response, err := s.perform(ctx, s.call(r), passTime(), req)
+	c := newCall(uidOf(r), r.UserAgent(), s.cfg.Region, s.cfg.Now())
+	response, err := s.perform(ctx, c, passTime(), req)
 	answer(w, response, err)
+}
+
+func decode(w http.ResponseWriter, r *http.Request, req any) bool {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(req); err != nil {
+		answer(w, nil, call.Errorf("SerializationException", "The request is not valid: %v", err))
+		return false
+	}
+	return true
+}
+
+// perform runs an operation as one transaction with its record.
+func (s *Server) perform(ctx context.Context, c *call.Call, op *call.Operation, request any) (response any, err error) {
+	var refusal *call.Error
+	_, err = s.cfg.Node.Transact(ctx, record.AdminService, func(tx *fsm.Txn) error {
+		if err := recipient(c, tx.View()); err != nil {
+			return err
+		}
+		response, refusal, err = record.Perform(ctx, tx, c, op, request)
+		return err
+	})
+	if err == nil && refusal != nil {
+		err = refusal
+	}
+	return response, err
 }
 
 type timeParameters struct {
@@ -86,10 +113,10 @@ func passTime() *call.Operation {
 
 // PassTime sets the services' clock ahead and answers how far it is then.
 func (c *Client) PassTime(ctx context.Context, d time.Duration) (clock TestClock, err error) {
-	return clock, c.call(ctx, http.MethodPost, "/v1/test-clock", NewTime{d}, &clock)
+	return clock, c.Call(ctx, http.MethodPost, "/v1/test-clock", NewTime{d}, &clock)
 }
 
 // TestClock answers how far the services' clock is ahead on the node.
 func (c *Client) TestClock(ctx context.Context) (clock TestClock, err error) {
-	return clock, c.call(ctx, http.MethodGet, "/v1/test-clock", nil, &clock)
+	return clock, c.Call(ctx, http.MethodGet, "/v1/test-clock", nil, &clock)
 }

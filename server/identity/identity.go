@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -106,6 +107,31 @@ func (s *Service) CreateAccount(ctx context.Context, tx *fsm.Txn, name string) (
 	return s.createAccount(ctx, tx, system, &state.Account{ID: id, Name: name})
 }
 
+// CreateAdministrator writes another user of an account who may do everything in
+// it, with an access key: for an account that has lost its credentials.
+func (s *Service) CreateAdministrator(ctx context.Context, tx *fsm.Txn, accountID, userName string) (*Credentials, error) {
+	account, err := state.Accounts.Get(tx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	if account == nil {
+		return nil, &call.Error{Code: "NotFound", Status: http.StatusNotFound, Message: "There is no account " + accountID + "."}
+	}
+	if old, err := state.Users.Get(tx, accountID, strings.ToLower(userName)); err != nil {
+		return nil, err
+	} else if old != nil {
+		return nil, &call.Error{Code: "EntityAlreadyExists", Status: http.StatusConflict, Message: "User with name " + userName + " already exists."}
+	}
+	system, err := state.Systems.Get(tx, state.SystemID)
+	if err != nil {
+		return nil, err
+	}
+	if system == nil {
+		return nil, errNotInitialized
+	}
+	return s.createUser(ctx, tx, system, account, userName)
+}
+
 func validName(name string) bool {
 	return len(name) >= 1 && len(name) <= 50 && strings.Trim(name, " ") == name &&
 		strings.IndexFunc(name, func(c rune) bool { return c < ' ' || c > '~' }) < 0
@@ -121,16 +147,16 @@ func (s *Service) createAccount(ctx context.Context, tx *fsm.Txn, system *state.
 	if err := state.Accounts.Put(tx, account, account.ID); err != nil {
 		return nil, err
 	}
-	return s.createUser(ctx, tx, system, account)
+	return s.createUser(ctx, tx, system, account, administrator)
 }
 
-// createUser writes the administrator and an access key for it.
-func (s *Service) createUser(ctx context.Context, tx *fsm.Txn, system *state.System, account *state.Account) (*Credentials, error) {
+// createUser writes an administrator and an access key for it.
+func (s *Service) createUser(ctx context.Context, tx *fsm.Txn, system *state.System, account *state.Account, name string) (*Credentials, error) {
 	id, err := s.NewID(ctx, "AIDA")
 	if err != nil {
 		return nil, err
 	}
-	user := &state.User{AccountID: account.ID, Name: administrator, Path: "/", ID: id, Created: s.now().UnixMilli()}
+	user := &state.User{AccountID: account.ID, Name: name, Path: "/", ID: id, Created: s.now().UnixMilli()}
 	key, secret, err := s.newAccessKey(ctx, system, user)
 	if err != nil {
 		return nil, err
@@ -180,7 +206,8 @@ func (s *Service) newAccessKey(ctx context.Context, system *state.System, user *
 	return key, secret, nil
 }
 
-// store writes a new account's directory and administrator, who may do everything.
+// store writes an account's administrator, who may do everything, and its
+// directory, which is new or has changed.
 func store(tx *fsm.Txn, user *state.User, key *state.AccessKey) error {
 	account, name := user.AccountID, strings.ToLower(user.Name)
 	return errors.Join(
