@@ -2,9 +2,12 @@ package algorithm
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"filippo.io/mldsa"
+	kems "github.com/cloudflare/circl/kem/schemes"
+	schemes "github.com/cloudflare/circl/sign/schemes"
 	"github.com/emmansun/gmsm/mlkem"
 
 	"github.com/cofre-kms/cofre/hsm"
@@ -90,5 +93,49 @@ func TestMLKEM512(t *testing.T) {
 	must(t, err)
 	if ours, err := k.Decapsulate(ciphertext); err != nil || !bytes.Equal(ours, theirs) {
 		t.Errorf("rejected as %x, %v, by the other library as %x", ours, err, theirs)
+	}
+}
+
+// TestCircl: of the same seeds, circl signs what we verify and encapsulates what
+// we decapsulate, and the other way round.
+func TestCircl(t *testing.T) {
+	for _, spec := range []hsm.KeySpec{hsm.MLDSA44, hsm.MLDSA65, hsm.MLDSA87} {
+		k := newKey(t, spec)
+		scheme := schemes.ByName(strings.ReplaceAll(string(spec), "_", "-"))
+		public, private := scheme.DeriveKey(k.material.(*mldsaKey).private.Bytes())
+		for i := range 8 {
+			message := bytes.Repeat([]byte{byte(i)}, 100*i)
+			mu, err := Mu(k.public, message)
+			must(t, err)
+			ours, err := k.Sign(hsm.MLDSAShake256, mu)
+			must(t, err)
+			if !scheme.Verify(public, message, ours, nil) {
+				t.Errorf("%s: circl does not verify %x", spec, ours)
+			}
+			if err := Verify(k.public, spec, hsm.MLDSAShake256, mu, scheme.Sign(private, message, nil)); err != nil {
+				t.Errorf("%s: circl's signature: %v", spec, err)
+			}
+		}
+	}
+	for _, spec := range []hsm.KeySpec{hsm.MLKEM512, hsm.MLKEM768, hsm.MLKEM1024} {
+		k := newKey(t, spec)
+		scheme := kems.ByName(strings.ReplaceAll(string(spec), "_", "-"))
+		public, private := scheme.DeriveKeyPair(k.material.(*mlkemKey).seed)
+		theirs, want, err := scheme.Encapsulate(public)
+		must(t, err)
+		if got, err := k.Decapsulate(theirs); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: decapsulated %x, %v", spec, got, err)
+		}
+		secret, ours, err := Encapsulate(k.public, spec)
+		must(t, err)
+		if got, err := scheme.Decapsulate(private, ours); err != nil || !bytes.Equal(got, secret) {
+			t.Errorf("%s: circl decapsulates %x, %v", spec, got, err)
+		}
+		ours[0] ^= 1 // implicit rejection
+		rejected, err := scheme.Decapsulate(private, ours)
+		must(t, err)
+		if got, err := k.Decapsulate(ours); err != nil || !bytes.Equal(got, rejected) {
+			t.Errorf("%s: rejected as %x, %v, by circl as %x", spec, got, err, rejected)
+		}
 	}
 }
