@@ -44,7 +44,7 @@ func TestFormsOfARequest(t *testing.T) {
 		{"another method", "PUT / HTTP/1.1\r\n" + headers + whole, 1, 400, "InvalidSignatureException"},
 		{"another path", "POST /kms HTTP/1.1\r\n" + headers + whole, 1, 400, "InvalidSignatureException"},
 		{"signed by the query", "POST /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Signature=b HTTP/1.1\r\n" +
-			strings.Replace(headers, "Authorization", "X-Other", 1) + whole, 1, 400, missing},
+			strings.Replace(headers, "Authorization", "X-Other", 1) + whole, 1, 400, "IncompleteSignatureException"},
 		{"nothing but a host", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1, 400, missing},
 		{"long header", post + headers + "X-Long: " + strings.Repeat("x", 32<<10) + "\r\n" + whole, 1, 431, ""},
 	} {

@@ -98,19 +98,39 @@ func (p queryProtocol) operation(r *http.Request, body []byte) (string, bool) {
 	if !p.form(r) {
 		return "", false
 	}
-	name, version := query.Action(body)
+	name, version := query.Action(p.fields(r, body))
 	return name, version != "" && strings.HasSuffix(p.namespace, "/"+version+"/")
 }
 
-// likely takes every form: which service it is for stands in the body.
+// likely takes every form: which service it is for stands in it.
 func (p queryProtocol) likely(r *http.Request) bool { return p.form(r) }
 
 func (queryProtocol) form(r *http.Request) bool {
+	if r.URL.Path != "/" {
+		return false
+	}
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return r.Method == http.MethodPost && r.URL.Path == "/" && strings.EqualFold(strings.TrimSpace(mediaType), formType)
+	return r.Method == http.MethodPost && strings.EqualFold(strings.TrimSpace(mediaType), formType) || inQuery(r)
 }
 
-func (queryProtocol) input(_ *http.Request, body []byte) ([]byte, error) { return body, nil }
+// inQuery says whether the form of a request stands in its query string: that of
+// a GET, and of a presigned request without a body ("Making query requests", IAM
+// user guide).
+func inQuery(r *http.Request) bool {
+	return r.URL.RawQuery != "" && (r.Method == http.MethodGet || r.Method == http.MethodPost && r.ContentLength == 0)
+}
+
+// fields is the form of a request.
+func (queryProtocol) fields(r *http.Request, body []byte) []byte {
+	if inQuery(r) {
+		return []byte(r.URL.RawQuery)
+	}
+	return body
+}
+
+func (p queryProtocol) input(r *http.Request, body []byte) ([]byte, error) {
+	return p.fields(r, body), nil
+}
 
 func (queryProtocol) exception(e *call.Error) *call.Error { return withStatus(query.Translate(e)) }
 

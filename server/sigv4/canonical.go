@@ -14,20 +14,23 @@ import (
 // IAM user guide):
 //
 //	method \n path \n query \n (name:value \n)* \n signed headers \n hex(SHA-256(body))
-func appendCanonical(b []byte, r *http.Request, signedHeaders string, bodyHash *[32]byte) ([]byte, *call.Error) {
+func (c *Claim) appendCanonical(b []byte, r *http.Request, bodyHash *[32]byte) ([]byte, *call.Error) {
 	path, query, _ := strings.Cut(target(r), "?")
+	if c.presigned {
+		query = withoutSignature(query)
+	}
 	b = append(b, r.Method...)
 	b = append(b, '\n')
 	b = appendPath(b, path)
 	b = append(b, '\n')
 	b = appendQuery(b, query)
 	b = append(b, '\n')
-	b, refusal := appendHeaders(b, r, signedHeaders)
+	b, refusal := appendHeaders(b, r, c.signedHeaders)
 	if refusal != nil {
 		return b, refusal
 	}
 	b = append(b, '\n')
-	b = appendLower(b, signedHeaders)
+	b = appendLower(b, c.signedHeaders)
 	b = append(b, '\n')
 	return hex.AppendEncode(b, bodyHash[:]), nil
 }

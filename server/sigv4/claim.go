@@ -45,6 +45,7 @@ type Claim struct {
 	stamp         string // the request's date in ISO 8601 basic format
 	signedHeaders string
 	signature     string
+	presigned     bool
 }
 
 // Scope is what a credential has to be scoped to.
@@ -56,6 +57,9 @@ type Scope struct {
 // Claim reads the claim of a request whose credential has to have a scope. A
 // refusal is what the client gets; the order of the checks is AWS's.
 func (v *Verifier) Claim(r *http.Request, scope Scope) (*Claim, *call.Error) {
+	if Presigned(r) {
+		return v.presigned(r, scope)
+	}
 	header := r.Header.Get("Authorization")
 	auth, refusal := parseAuthorization(header)
 	if refusal != nil {
@@ -65,6 +69,35 @@ func (v *Verifier) Claim(r *http.Request, scope Scope) (*Claim, *call.Error) {
 	if refusal := requires(&auth, header, date.value != ""); refusal != nil {
 		return nil, refusal
 	}
+	token, bad := securityToken(r.Header)
+	claim, refusal := v.claim(r, &auth, &date, scope)
+	if refusal == nil {
+		refusal = bad
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	claim.Token = token
+	return claim, nil
+}
+
+// presigned reads the claim of a request that carries it in its query string. The
+// session token is covered by the signature like all else that stands there.
+func (v *Verifier) presigned(r *http.Request, scope Scope) (*Claim, *call.Error) {
+	p, refusal := parsePresigned(r.URL.RawQuery)
+	if refusal != nil {
+		return nil, refusal
+	}
+	claim, refusal := v.claim(r, &p.authorization, &p.date, scope)
+	if refusal != nil {
+		return nil, refusal
+	}
+	claim.Token, claim.presigned = p.token, true
+	return claim, nil
+}
+
+// claim checks what both ways of signing have.
+func (v *Verifier) claim(r *http.Request, auth *authorization, date *requestDate, scope Scope) (*Claim, *call.Error) {
 	if refusal := date.parse(); refusal != nil {
 		return nil, refusal
 	}
@@ -84,12 +117,8 @@ func (v *Verifier) Claim(r *http.Request, scope Scope) (*Claim, *call.Error) {
 	if refusal := v.checkScope(&cred, scope, date.stamp); refusal != nil {
 		return nil, refusal
 	}
-	token, refusal := securityToken(r.Header)
-	if refusal != nil {
-		return nil, refusal
-	}
 	return &Claim{
-		AccessKeyID: cred.keyID, Token: token, Date: cred.date, Region: cred.region, Service: cred.service,
+		AccessKeyID: cred.keyID, Date: cred.date, Region: cred.region, Service: cred.service,
 		scope: cred.scope, stamp: date.stamp, signedHeaders: auth.signedHeaders, signature: auth.signature,
 	}, nil
 }
@@ -107,12 +136,13 @@ func securityToken(h http.Header) (string, *call.Error) {
 }
 
 // checkSigned sees to it that the signature covers what the request means: the
-// host, the date, and every x-amz-* header that was sent.
+// host, the header with the date where there is one, and every x-amz-* header that
+// was sent.
 func checkSigned(h http.Header, signed, date string) *call.Error {
 	if !contains(signed, "host") {
 		return errHostUnsigned
 	}
-	if !contains(signed, date) {
+	if date != "" && !contains(signed, date) {
 		return unsigned(http.CanonicalHeaderKey(date))
 	}
 	for name := range h {

@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ type headers map[string]string
 const goodAuth = "AWS4-HMAC-SHA256 Credential=AKID/20150830/us-east-1/kms/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=00"
 
 func claimWith(h headers) (*Claim, string) {
-	r := &http.Request{Method: "POST", RequestURI: "/", Host: "example.com", Header: http.Header{
+	r := &http.Request{Method: "POST", URL: &url.URL{Path: "/"}, RequestURI: "/", Host: "example.com", Header: http.Header{
 		"X-Amz-Date": {"20150830T123600Z"}, "X-Amz-Target": {"TrentService.Encrypt"}, "Authorization": {goodAuth},
 	}}
 	for name, value := range h {
@@ -101,7 +102,7 @@ func TestRefusalsOfProofs(t *testing.T) {
 			if refusal != "" {
 				t.Fatal(refusal)
 			}
-			r := &http.Request{Method: "POST", RequestURI: "/", Host: "example.com", Header: http.Header{
+			r := &http.Request{Method: "POST", URL: &url.URL{Path: "/"}, RequestURI: "/", Host: "example.com", Header: http.Header{
 				"X-Amz-Date": {"20150830T123600Z"}, "X-Amz-Target": {"TrentService.Encrypt"}}}
 			if got := claim.Verify(r, [32]byte{}, Derive([]byte("secret"), claim)); got == nil || got.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", got, test.want)
@@ -151,7 +152,7 @@ func FuzzAuthorization(f *testing.F) {
 				t.Errorf("%q is not in %q", part, header)
 			}
 		}
-		r := &http.Request{Method: "POST", RequestURI: "/", Host: "example.com", Header: http.Header{"X-Amz-Date": {"20150830T123600Z"}}}
+		r := &http.Request{Method: "POST", URL: &url.URL{Path: "/"}, RequestURI: "/", Host: "example.com", Header: http.Header{"X-Amz-Date": {"20150830T123600Z"}}}
 		if claim.Verify(r, [32]byte{}, Derive([]byte("secret"), claim)) == nil {
 			t.Error("a signature was guessed")
 		}

@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -15,10 +16,11 @@ const maxSkew = 5 * time.Minute
 
 // requestDate is when a request says that it was signed.
 type requestDate struct {
-	header string // the header that says so, in lower case
-	value  string // as the header has it
+	header string // the header that says so, in lower case; "" where the query string does
+	value  string // as it stands there
 	stamp  string // in the basic format
 	at     time.Time
+	life   time.Duration // how long the signature is valid; 0 means maxSkew
 }
 
 // findDate finds the date: X-Amz-Date, or else Date. The value is empty where
@@ -49,12 +51,14 @@ func (d *requestDate) parse() *call.Error {
 	return call.Errorf(incomplete, "Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", d.value)
 }
 
-// check refuses a request that was signed more than maxSkew ago, or will be.
+// check refuses a request whose signature is no longer valid, or that will be
+// signed in more than maxSkew.
 func (d *requestDate) check(now time.Time) *call.Error {
 	now = now.UTC().Truncate(time.Second)
-	if oldest := now.Add(-maxSkew); d.at.Before(oldest) {
-		return call.Errorf(invalid, "Signature expired: %s is now earlier than %s (%s - 5 min.)",
-			d.stamp, oldest.Format(basicFormat), now.Format(basicFormat))
+	life := cmp.Or(d.life, maxSkew)
+	if oldest := now.Add(-life); d.at.Before(oldest) {
+		return call.Errorf(invalid, "Signature expired: %s is now earlier than %s (%s - %d min.)",
+			d.stamp, oldest.Format(basicFormat), now.Format(basicFormat), life/time.Minute)
 	}
 	if newest := now.Add(maxSkew); d.at.After(newest) {
 		return call.Errorf(invalid, "Signature not yet current: %s is still later than %s (%s + 5 min.)",

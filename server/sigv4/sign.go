@@ -25,7 +25,7 @@ func NewClaim(accessKeyID, region, service string, now time.Time) *Claim {
 // Authorization. The error says that a header cannot be signed.
 func (c *Claim) Sign(r *http.Request, bodyHash [sha256.Size]byte, key *SigningKey) error {
 	r.Header.Set("X-Amz-Date", c.stamp)
-	text, refusal := appendCanonical(nil, r, c.signedHeaders, &bodyHash)
+	text, refusal := c.appendCanonical(nil, r, &bodyHash)
 	if refusal != nil {
 		return refusal
 	}

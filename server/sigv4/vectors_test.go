@@ -86,7 +86,7 @@ func TestPublishedVectors(t *testing.T) {
 				t.Errorf("claims to be %s", claim.AccessKeyID)
 			}
 			if refusal := claim.Verify(r, hashBody(t, r), Derive([]byte(suiteSecret), claim)); refusal != nil {
-				text, _ := appendCanonical(nil, r, claim.signedHeaders, new([32]byte))
+				text, _ := claim.appendCanonical(nil, r, new([32]byte))
 				t.Errorf("%v\n%s", refusal, text)
 			}
 		})

@@ -50,7 +50,7 @@ var scratches = sync.Pool{New: func() any { return &scratch{text: make([]byte, 0
 func (c *Claim) Verify(r *http.Request, bodyHash [sha256.Size]byte, key *SigningKey) *call.Error {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	text, refusal := appendCanonical(s.text[:0], r, c.signedHeaders, &bodyHash)
+	text, refusal := c.appendCanonical(s.text[:0], r, &bodyHash)
 	s.text = text
 	if refusal != nil {
 		return refusal
