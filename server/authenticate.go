@@ -45,10 +45,16 @@ type caller struct {
 	claim   *sigv4.Claim
 	key     *state.AccessKey  // nil where there is a session
 	session *identity.Session // nil where there is a key
+
+	service call.Service // what a service says of itself
+	behind  *caller      // whom a service calls for; nil where for itself
 }
 
 // account is whose quota of work the caller's requests count for.
 func (c *caller) account() string {
+	if c.behind != nil {
+		return c.behind.account()
+	}
 	if c.session != nil {
 		return c.session.AccountID
 	}
@@ -79,7 +85,7 @@ func (a *authenticator) authenticate(ctx context.Context, r *http.Request, scope
 	if refusal := claim.Verify(r, hash, signingKey); refusal != nil {
 		return nil, &unauthenticated{refusal}
 	}
-	return who, nil
+	return who, a.forward(ctx, r, who)
 }
 
 // credentials finds what a claim says that it was signed with.
@@ -176,6 +182,9 @@ func (a *authenticator) identify(tx *fsm.Txn, who *caller) (*call.Principal, err
 	}
 	if principal == nil || key != who.key && !sameSecret(key, who.key) {
 		return nil, errMoved
+	}
+	if principal.Service != nil {
+		return a.confirmService(tx, who, principal)
 	}
 	return principal, nil
 }

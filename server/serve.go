@@ -141,7 +141,7 @@ func (s *Server) perform(ctx context.Context, x *exchange, account string, op *c
 	var response any
 	var refusal *call.Error
 	var committed *fsm.Txn
-	index, err := s.node.Transact(ctx, account, func(tx *fsm.Txn) error {
+	index, err := s.commit(ctx, account, func(tx *fsm.Txn) error {
 		committed = tx
 		principal, err := who(tx)
 		if err != nil {
@@ -167,6 +167,19 @@ func (s *Server) perform(ctx context.Context, x *exchange, account string, op *c
 		return s.conclude(committed, later)
 	}
 	return response, nil
+}
+
+// commit commits a transaction, after another one where run asks for it.
+func (s *Server) commit(ctx context.Context, account string, run func(*fsm.Txn) error) (index uint64, err error) {
+	index, err = s.node.Transact(ctx, account, run)
+	first := (*call.First)(nil)
+	if !errors.As(err, &first) {
+		return index, err
+	}
+	if _, err := s.node.Transact(ctx, account, func(tx *fsm.Txn) error { return first.Run(ctx, tx) }); err != nil {
+		return 0, err
+	}
+	return s.node.Transact(ctx, account, run)
 }
 
 // errRevoked is returned when a list was read after something had changed that

@@ -48,6 +48,7 @@ func newRoot(std streams) *cobra.Command {
 		clusterCommand(std), hsmCommand(std), statusCommand(std), ledgerCommand(std), backupCommand(), restoreCommand(std), versionCommand(std),
 	)
 	root.AddCommand(testCommands(std)...)
+	root.AddCommand(servicePrincipalCommand(std))
 	return root
 }
 

@@ -46,6 +46,10 @@ type Caller struct {
 // (state.Directory).
 func (a *Authorizer) Caller(tx *fsm.Txn, p *call.Principal) (*Caller, error) {
 	c := &Caller{Principal: principal(p), from: p}
+	if p.Service != nil { // it has no policies: those of resources name it
+		c.identity = &identity{}
+		return c, nil
+	}
 	id := c.ID
 	if c.IssuerID != "" {
 		id = c.IssuerID
@@ -70,6 +74,9 @@ func (a *Authorizer) Caller(tx *fsm.Txn, p *call.Principal) (*Caller, error) {
 // principal says who somebody is to policies. What a user made for itself with
 // GetSessionToken is the user.
 func principal(p *call.Principal) policy.Principal {
+	if p.Service != nil {
+		return policy.Principal{Service: p.Service.Name, ARN: p.ARN}
+	}
 	who := policy.Principal{Account: p.AccountID, ARN: p.ARN, ID: p.PrincipalID, Root: p.Type == "Root"}
 	if p.Session != nil && p.ARN != p.Session.Issuer.ARN {
 		who.ID, who.Issuer, who.IssuerID = "", p.Session.Issuer.ARN, p.Session.Issuer.ID

@@ -22,6 +22,9 @@ func (c *Caller) Global(cl *call.Call, key string) []string {
 	if tag, ok := strings.CutPrefix(name, "principaltag/"); ok {
 		return c.tagValues(tag)
 	}
+	if values, ok := c.service(name); ok {
+		return values
+	}
 	switch name {
 	case "principalaccount":
 		return one(c.Account)
@@ -53,6 +56,41 @@ func (c *Caller) Global(cl *call.Call, key string) []string {
 		return one(cl.UserAgent)
 	}
 	return c.session(name)
+}
+
+// service answers the keys that say whether, and how, an AWS service calls; ok
+// says that it has the last word. The caller's address is not that of whom a
+// service calls for.
+func (c *Caller) service(name string) (values []string, ok bool) {
+	own, via := c.from.Service, c.from.Via
+	switch name {
+	case "principalisawsservice":
+		return one(strconv.FormatBool(own != nil)), true
+	case "viaawsservice":
+		return one(strconv.FormatBool(via != "")), true
+	case "calledvia", "calledviafirst", "calledvialast":
+		return one(via), true
+	case "sourceip":
+		return nil, own != nil || via != ""
+	case "useragent":
+		return one(c.from.By()), own != nil || via != ""
+	case "principalservicename", "principalservicenameslist":
+		if own == nil {
+			return nil, true
+		}
+		return one(own.Name), true
+	case "sourcearn", "sourceaccount":
+		if own == nil {
+			return nil, true
+		}
+		if name == "sourcearn" {
+			return one(own.SourceARN), true
+		}
+		return one(own.SourceAccount), true
+	case "principalaccount", "principalarn", "principaltype", "userid", "username":
+		return nil, own != nil
+	}
+	return nil, false
 }
 
 // tagValues answers the tags of the principal: those of the session, and those of

@@ -5,11 +5,13 @@ import (
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/policy"
+	"github.com/cofre-kms/cofre/server/managed"
 	"github.com/cofre-kms/cofre/server/state"
 )
 
 // keyPolicyName is a key's policy at a revision; revision 0 is the policy of keys
-// that have none of their own, the same for all keys of an account.
+// that have none of their own, the same for all keys of an account, or, under
+// their alias, for its AWS managed keys.
 type keyPolicyName struct {
 	account, region, id string
 	revision            fsm.Rev
@@ -21,7 +23,11 @@ type keyPolicyName struct {
 func (a *Authorizer) KeyPolicy(view fsm.View, account string, k *state.Key) (*policy.Document, error) {
 	var stored *state.KeyPolicy
 	name := keyPolicyName{account: account}
-	if k != nil {
+	switch {
+	case k == nil:
+	case k.Managed != "":
+		name.region, name.id = k.Region, k.Managed
+	default:
 		record, revision, err := state.KeyPolicies.Peek(view, k.AccountID, k.Region, k.ID)
 		if err != nil {
 			return nil, err
@@ -36,6 +42,9 @@ func (a *Authorizer) KeyPolicy(view fsm.View, account string, k *state.Key) (*po
 	}
 	if stored == nil {
 		stored = &state.KeyPolicy{Text: DefaultKeyPolicy(account)}
+		if k != nil {
+			stored.Text = UsualKeyPolicy(k)
+		}
 	}
 	d, err := policy.Parse(policy.KeyPolicy, stored.Text)
 	if err != nil {
@@ -44,6 +53,15 @@ func (a *Authorizer) KeyPolicy(view fsm.View, account string, k *state.Key) (*po
 	d = d.Bind(stored.IDs)
 	a.keyPolicies.put(name, d, len(stored.Text))
 	return d, nil
+}
+
+// UsualKeyPolicy is the policy of a key that has no KeyPolicy record: that of its
+// service for AWS managed keys, and AWS's default policy for others.
+func UsualKeyPolicy(k *state.Key) string {
+	if k.Managed != "" {
+		return managed.KeyPolicy(k.Managed, k.AccountID, k.Region)
+	}
+	return DefaultKeyPolicy(k.AccountID)
 }
 
 // DefaultKeyPolicy is the key policy that AWS gives to keys created through its

@@ -75,6 +75,29 @@ type Principal struct {
 	Provider string
 	// Session is nil for long-term credentials.
 	Session *Session
+	// Service is set where an AWS service calls for itself: Type is AWSService, ARN
+	// and PrincipalID are its name, AccountID is the operator account.
+	Service *Service
+	// Via is the name of the AWS service that makes the call for the principal;
+	// empty where it calls itself.
+	Via string
+}
+
+// Service is an AWS service that calls for itself.
+type Service struct {
+	Name string // "s3.amazonaws.com"
+	// SourceARN and SourceAccount say on account of what it calls, in its own words;
+	// empty where it does not say.
+	SourceARN, SourceAccount string
+}
+
+// By is the name of the service that makes a call for itself or for somebody,
+// empty where there is none.
+func (p *Principal) By() string {
+	if p.Service != nil {
+		return p.Service.Name
+	}
+	return p.Via
 }
 
 // Attestation is what a verified attestation document says to policies: the

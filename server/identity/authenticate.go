@@ -18,6 +18,9 @@ func (s *Service) Authenticate(tx *fsm.Txn, accessKeyID string) (*call.Principal
 	if err != nil || key == nil || !key.Active && !plantedStatus {
 		return nil, nil, err
 	}
+	if key.Service != "" {
+		return asService(key), key, nil
+	}
 	user, err := state.Users.Get(tx, key.AccountID, strings.ToLower(key.UserName))
 	if err != nil || user == nil || user.ID != key.UserID { // another user of that name is somebody else
 		return nil, nil, err

@@ -17,6 +17,7 @@ type access struct {
 	algorithm string            // of encryption, signing, MAC or key agreement; "" where the operation has none
 	alias     string            // by which the request names the key; "" where by its id
 	sameAs    string            // the id of ReEncrypt's other key
+	source    string            // the ARN on account of which a service calls; "" for others
 	tags      []tag             // of the request
 	tagKeys   []string          // of tags that the request takes away
 	more      conditionValues   // what few operations have
@@ -53,6 +54,9 @@ func (s *Service) decide(tx *fsm.Txn, c *call.Call, a *access, ref reference, k 
 	caller, err := s.authz.Caller(tx, &c.Principal)
 	if err != nil {
 		return policy.Decision{}, nil, err
+	}
+	if c.Principal.Service != nil {
+		a.source = c.Principal.Service.SourceARN
 	}
 	document, err := s.authz.KeyPolicy(tx.View(), ref.account, k) // guarded by the key
 	if err != nil {

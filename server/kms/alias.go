@@ -185,7 +185,7 @@ func checkAlias(name string) error {
 	case !strings.HasPrefix(name, aliasPrefix):
 		return invalid(`Alias must start with the prefix "alias/". ` +
 			"Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")
-	case managed(name):
+	case reserved(name):
 		return notAuthorized()
 	case !aliasName(name):
 		return invalid("%s contains invalid characters for an alias", name)

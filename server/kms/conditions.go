@@ -59,7 +59,9 @@ func (q *conditions) kms(name string) []string {
 	}
 	switch name {
 	case "calleraccount":
-		return []string{q.caller.Account}
+		return present(q.caller.Account)
+	case "viaservice":
+		return q.viaService()
 	case "encryptioncontextkeys":
 		return q.contextKeys()
 	case "requestalias":
@@ -76,6 +78,16 @@ func (q *conditions) kms(name string) []string {
 		return values
 	}
 	return q.property(name)
+}
+
+// viaService is the service that calls for somebody, as it is called in the
+// Region: s3.us-east-1.amazonaws.com.
+func (q *conditions) viaService() []string {
+	name, ok := strings.CutSuffix(q.call.Principal.Via, ".amazonaws.com")
+	if !ok {
+		return nil
+	}
+	return []string{name + "." + q.call.Region + ".amazonaws.com"}
 }
 
 // algorithm answers the key of the kind of algorithm that the action has.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strconv"
 
 	"github.com/cofre-kms/cofre/fsm"
 	"github.com/cofre-kms/cofre/server/call"
@@ -79,7 +80,7 @@ func (s *Service) createGrant(_ context.Context, tx *fsm.Txn, c *call.Call, req 
 		return nil, err
 	}
 	g := req.grant(c)
-	wanted := access{action: c.Operation, tokens: req.GrantTokens, grant: g, more: req.conditions(g)}
+	wanted := access{action: c.Operation, tokens: req.GrantTokens, grant: g, more: req.conditions(c, g)}
 	k, err := s.keyFor(tx, c, wanted, req.KeyID, byID)
 	if err != nil {
 		return nil, err
@@ -159,9 +160,9 @@ func (q *createGrantRequest) grant(c *call.Call) *state.Grant {
 }
 
 // conditions are the values that policies can ask for of the grant ("AWS KMS
-// condition keys" in the KMS developer guide). Nobody calls for an AWS service.
-func (q *createGrantRequest) conditions(g *state.Grant) conditionValues {
-	values := conditionValues{"kms:grantoperations": g.Operations, "kms:grantisforawsresource": {"false"}}
+// condition keys" in the KMS developer guide).
+func (q *createGrantRequest) conditions(c *call.Call, g *state.Grant) conditionValues {
+	values := conditionValues{"kms:grantoperations": g.Operations, "kms:grantisforawsresource": {forAWSResource(c)}}
 	for name, value := range map[string]string{
 		"kms:granteeprincipal": q.GranteePrincipal, "kms:granteeserviceprincipal": q.GranteeServicePrincipal,
 		"kms:retiringprincipal": q.RetiringPrincipal, "kms:retiringserviceprincipal": q.RetiringServicePrincipal,
@@ -179,6 +180,10 @@ func (q *createGrantRequest) conditions(g *state.Grant) conditionValues {
 	}
 	return values
 }
+
+// forAWSResource is kms:GrantIsForAWSResource: whether an AWS service makes or
+// revokes the grant, for somebody.
+func forAWSResource(c *call.Call) string { return strconv.FormatBool(c.Principal.By() != "") }
 
 // resolve finds the principals that the request names.
 func (q *createGrantRequest) resolve(tx *fsm.Txn, g *state.Grant) error {

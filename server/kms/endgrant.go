@@ -35,7 +35,7 @@ type revokeGrantParameters struct {
 // by the grant has read the Grantee record that it writes.
 func (s *Service) revokeGrant(_ context.Context, tx *fsm.Txn, c *call.Call, req *revokeGrantRequest) (any, error) {
 	c.Record.Parameters = &revokeGrantParameters{KeyID: req.KeyID, GrantID: req.GrantID, DryRun: req.DryRun}
-	k, err := s.keyFor(tx, c, with(c, "kms:grantisforawsresource", "false"), req.KeyID, byID)
+	k, err := s.keyFor(tx, c, with(c, "kms:grantisforawsresource", forAWSResource(c)), req.KeyID, byID)
 	if err != nil {
 		return nil, err
 	}

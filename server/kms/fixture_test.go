@@ -162,10 +162,17 @@ func (f *fixture) try(operation string, body []byte) (answer, error) {
 	c := f.newCall()
 	var response any
 	var refusal *call.Error
-	_, err = f.node.Transact(f.Context(), f.account, func(tx *fsm.Txn) (err error) {
+	run := func(tx *fsm.Txn) (err error) {
 		response, refusal, err = record.Perform(f.Context(), tx, c, &op, request)
 		return err
-	})
+	}
+	_, err = f.node.Transact(f.Context(), f.account, run)
+	if first := (*call.First)(nil); errors.As(err, &first) {
+		if _, err := f.node.Transact(f.Context(), f.account, func(tx *fsm.Txn) error { return first.Run(f.Context(), tx) }); err != nil {
+			f.Fatal(err)
+		}
+		_, err = f.node.Transact(f.Context(), f.account, run)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -121,17 +121,21 @@ func includes(context, constraint []state.Pair) bool {
 //	0          the grant has no encryption context constraint, or none that matters to the operation
 //	e<digest>  EncryptionContextEquals; the digest is of the whole context
 //	s<digest>  EncryptionContextSubset; the digest is of one of its pairs
-//	a          SourceArn: no request of today is made on behalf of a resource
+//	a<digest>  SourceArn; the digest is of the ARN on account of which a service calls
 //	l          every grant, for lists; the operation is "*"
 const (
-	slotFree   = "0"
-	slotSource = "a"
-	slotList   = "l"
+	slotFree = "0"
+	slotList = "l"
 
 	anyOperation = "*"
 )
 
 func slotEquals(context []state.Pair) string { return "e" + contextDigest(context) }
+
+func slotSource(arn string) string {
+	sum := sha256.Sum256([]byte(arn))
+	return "a" + hex.EncodeToString(sum[:16])
+}
 
 func slotSubset(pair state.Pair) string { return "s" + contextDigest([]state.Pair{pair}) }
 

@@ -113,7 +113,7 @@ func retirable(g *state.Grant) []string {
 func slotOf(view fsm.View, g *state.Grant) (string, error) {
 	switch {
 	case g.SourceARN != "":
-		return slotSource, nil
+		return slotSource(g.SourceARN), nil
 	case g.Equals != nil:
 		return slotEquals(folded(g.Equals)), nil
 	}

@@ -18,6 +18,9 @@ type grantee struct {
 // grantees are the ids by which grants recognize a caller: its own, that of the
 // role of a session, and that of its account.
 func grantees(p *call.Principal) []grantee {
+	if p.Service != nil {
+		return []grantee{{p.Service.Name, policy.ByName}}
+	}
 	if p.PrincipalID == "" || p.PrincipalID == p.AccountID { // the account's root user
 		return []grantee{{p.AccountID, policy.ByName}}
 	}
@@ -94,10 +97,13 @@ func (a *access) find(view fsm.View, ref reference, principal, slot string) (gra
 
 // slots are where grants can be that allow the access.
 func (a *access) slots() []string {
-	if unconstrained(a.action) {
+	if unconstrained(a.action) && a.source == "" {
 		return []string{slotFree}
 	}
 	slots := []string{slotFree}
+	if a.source != "" {
+		slots = append(slots, slotSource(a.source))
+	}
 	whole, pairs := folded(toPairs(a.context)), []state.Pair(nil)
 	if a.grant != nil { // a delegation: what the new grant will demand of contexts
 		whole, pairs = folded(a.grant.Equals), folded(a.grant.Subset)
@@ -120,7 +126,7 @@ func unconstrained(operation string) bool {
 // allowedBy says whether a grant of the key and the caller allows the access.
 func (a *access) allowedBy(g *state.Grant) bool {
 	switch {
-	case !slices.Contains(g.Operations, a.action) || g.SourceARN != "":
+	case !slices.Contains(g.Operations, a.action) || g.SourceARN != "" && g.SourceARN != a.source:
 		return false
 	case unconstrained(a.action):
 		return true

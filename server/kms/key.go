@@ -71,6 +71,11 @@ func (s *Service) lookup(tx *fsm.Txn, c *call.Call, a access, text string, accep
 		return key{}, err
 	}
 	a.alias = ref.alias
+	if ref.id == "" {
+		if err := s.firstUse(tx, c, a, ref); err != nil {
+			return key{}, err
+		}
+	}
 	if err := s.authorize(tx, c, a, ref, found); err != nil {
 		return key{}, err
 	}
@@ -167,5 +172,5 @@ func touch(tx *fsm.Txn, k *state.Key) error {
 	return state.Keys.Touch(tx, k.AccountID, k.Region, k.ID)
 }
 
-// managed says whether a name is of AWS's own: alias/aws/….
-func managed(alias string) bool { return strings.HasPrefix(alias, "alias/aws/") }
+// reserved says whether a name is of AWS's own: alias/aws/….
+func reserved(alias string) bool { return strings.HasPrefix(alias, "alias/aws/") }

@@ -138,7 +138,7 @@ func TestReferences(t *testing.T) {
 		keyARN(absent):                     "NotFoundException: Key '" + keyARN(absent) + "' does not exist",
 		"mrk-" + strings.Repeat("0123", 8): "NotFoundException: Key '" + keyARN("mrk-"+strings.Repeat("0123", 8)) + "' does not exist",
 		"alias/none":                       "NotFoundException: Alias " + aliasARN("alias/none") + " is not found.",
-		aliasARN("alias/aws/s3"):           "NotFoundException: Alias " + aliasARN("alias/aws/s3") + " is not found.",
+		aliasARN("alias/aws/x0"):           "NotFoundException: Alias " + aliasARN("alias/aws/x0") + " is not found.",
 		strings.Replace(arn, region, "us-west-2", 1):              "NotFoundException: Invalid arn us-west-2",
 		"arn:aws:iam::" + account + ":user/x":                     "InvalidArnException: Invalid arn arn:aws:iam::" + account + ":user/x",
 		"arn:aws:kms:x":                                           "InvalidArnException: Invalid arn arn:aws:kms:x",

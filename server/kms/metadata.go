@@ -57,7 +57,7 @@ func describe(k key) keyMetadata {
 		ValidTo:               timestamp(k.ValidTo),
 		Origin:                k.Origin,
 		ExpirationModel:       expirationModel(k.Key),
-		KeyManager:            "CUSTOMER",
+		KeyManager:            manager(k.Key),
 		CustomerMasterKeySpec: k.Spec,
 		KeySpec:               k.Spec,
 		MultiRegion:           k.MultiRegion,

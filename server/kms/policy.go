@@ -104,7 +104,7 @@ func (s *Service) getKeyPolicy(_ context.Context, tx *fsm.Txn, c *call.Call, req
 		return nil, err
 	}
 	if stored == nil {
-		return &getKeyPolicyResponse{Policy: authz.DefaultKeyPolicy(k.AccountID), PolicyName: policyName}, nil
+		return &getKeyPolicyResponse{Policy: authz.UsualKeyPolicy(k.Key), PolicyName: policyName}, nil
 	}
 	text, err := authz.Shown(tx, stored.Text, stored.IDs)
 	return &getKeyPolicyResponse{Policy: text, PolicyName: policyName}, err

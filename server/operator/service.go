@@ -17,6 +17,8 @@ type Identities interface {
 	CreateAccount(ctx context.Context, tx *fsm.Txn, name string) (*identity.Credentials, error)
 	// CreateAdministrator writes another administrator of an account.
 	CreateAdministrator(ctx context.Context, tx *fsm.Txn, accountID, userName string) (*identity.Credentials, error)
+	// CreateServicePrincipal makes a credential of an AWS service.
+	CreateServicePrincipal(ctx context.Context, tx *fsm.Txn, service, description string) (*identity.ServiceCredentials, error)
 }
 
 // Access decides; *authz.Authorizer does.
@@ -60,6 +62,7 @@ func (s *Service) Routes() []rest.Route {
 	return []rest.Route{
 		s.createAccountRoute(), s.listAccountsRoute(), s.describeAccountRoute(), s.closeAccountRoute(), s.reopenAccountRoute(),
 		s.deleteAccountRoute(), s.createAdministratorRoute(),
+		s.createServicePrincipalRoute(), s.listServicePrincipalsRoute(), s.deleteServicePrincipalRoute(),
 		s.listMembersRoute(), s.removeMemberRoute(), s.createJoinTokenRoute(),
 		s.describeClusterRoute(), s.getStatusRoute(), s.getHSMRoute(), s.getLedgerHeadRoute(),
 	}

@@ -34,7 +34,7 @@ func Encode(c *call.Call, refusal *call.Error) ([]byte, error) {
 
 // eventOf is the event of a call that succeeds.
 func eventOf(c *call.Call) event {
-	return event{
+	e := event{
 		eventTime:  c.Time,
 		source:     source(c.Service),
 		name:       c.Operation,
@@ -62,6 +62,28 @@ func eventOf(c *call.Call) event {
 			SessionContext:   sessionContext(c.Principal.Session),
 			IdentityProvider: c.Principal.Provider,
 		},
+	}
+	e.invokedBy(c)
+	return e
+}
+
+// invokedBy says that a service makes the call: its name stands where its address
+// would. One that calls for itself is nobody of any account, and the record is
+// that of the account whose resource it uses ("CloudTrail userIdentity element",
+// invokedBy and AWSService).
+func (e *event) invokedBy(c *call.Call) {
+	name := c.Principal.By()
+	if name == "" {
+		return
+	}
+	e.sourceIP, e.userAgent, e.tls = name, name, nil
+	e.identity.InvokedBy = name
+	if c.Principal.Service == nil {
+		return
+	}
+	e.identity = ledger.UserIdentity{Type: c.Principal.Type, InvokedBy: name}
+	if len(c.Record.Resources) > 0 {
+		e.recipient = c.Record.Resources[0].AccountID
 	}
 }
 

@@ -56,7 +56,18 @@ func (c *Claim) Verify(r *http.Request, bodyHash [sha256.Size]byte, key *Signing
 		return refusal
 	}
 	canonicalHash := sha256.Sum256(s.text)
-	s.text = c.appendStringToSign(s.text[:0], &canonicalHash)
+	return s.compare(c, &canonicalHash, key)
+}
+
+// verify is Verify of a request whose canonical form has a hash.
+func (c *Claim) verify(canonicalHash *[sha256.Size]byte, key *SigningKey) *call.Error {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	return s.compare(c, canonicalHash, key)
+}
+
+func (s *scratch) compare(c *Claim, canonicalHash *[sha256.Size]byte, key *SigningKey) *call.Error {
+	s.text = c.appendStringToSign(s.text[:0], canonicalHash)
 
 	h := key.macs.Get().(hash.Hash)
 	h.Reset()

@@ -87,6 +87,10 @@ type Key struct {
 	Imported bool  `cbor:"20,keyasint,omitempty"` // all of its materials are there
 	ValidTo  int64 `cbor:"21,keyasint,omitempty"` // when the first of them expires, Unix milliseconds; 0 where none does
 
+	// Managed is the alias of a key that a service made for an account, "alias/aws/s3":
+	// its policy follows from it. Empty where the key is a customer's.
+	Managed string `cbor:"22,keyasint,omitempty"`
+
 	// Of a key in a custom key store, whose type is the key's Origin. State is that of
 	// the key by itself: while the store is not connected, the key is unavailable.
 	KeyStoreID string `cbor:"23,keyasint,omitempty"`

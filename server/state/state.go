@@ -39,6 +39,19 @@ type AccessKey struct {
 	Active    bool       `cbor:"5,keyasint"`
 	Created   int64      `cbor:"6,keyasint"` // Unix milliseconds
 	Secret    hsm.Sealed `cbor:"7,keyasint"` // the secret under the secrets key; aad is the ID
+
+	// Service is the service whose credential it is: "s3.amazonaws.com"; empty where
+	// it is a user's. It is then of the operator account and of no user.
+	Service string `cbor:"8,keyasint,omitempty"`
+}
+
+// ServicePrincipal says that a service has an access key: a storage server, a
+// database or a volume manager that operators have let in.
+type ServicePrincipal struct {
+	Service     string `cbor:"1,keyasint"` // s3.amazonaws.com
+	AccessKeyID string `cbor:"2,keyasint"`
+	Description string `cbor:"3,keyasint,omitempty"`
+	Created     int64  `cbor:"4,keyasint"` // Unix milliseconds
 }
 
 // System is the cluster's own record, one under the identifier "system".
@@ -59,4 +72,6 @@ var (
 	Users      = fsm.Table[User]{Name: "user"}            // account id, lower-case user name
 	AccessKeys = fsm.Table[AccessKey]{Name: "access-key"} // access key id
 	Systems    = fsm.Table[System]{Name: "system"}        // SystemID
+
+	ServicePrincipals = fsm.Table[ServicePrincipal]{Name: "service-principal"} // service, access key id
 )
