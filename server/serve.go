@@ -169,14 +169,19 @@ func (s *Server) perform(ctx context.Context, x *exchange, account string, op *c
 	return response, nil
 }
 
-// commit commits a transaction, after another one where run asks for it.
+// commit commits a transaction, after another one where run asks for it, which
+// this node then has to have applied.
 func (s *Server) commit(ctx context.Context, account string, run func(*fsm.Txn) error) (index uint64, err error) {
 	index, err = s.node.Transact(ctx, account, run)
 	first := (*call.First)(nil)
 	if !errors.As(err, &first) {
 		return index, err
 	}
-	if _, err := s.node.Transact(ctx, account, func(tx *fsm.Txn) error { return first.Run(ctx, tx) }); err != nil {
+	index, err = s.node.Transact(ctx, account, func(tx *fsm.Txn) error { return first.Run(ctx, tx) })
+	if err == nil {
+		err = s.node.Wait(ctx, index)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return s.node.Transact(ctx, account, run)

@@ -2,8 +2,8 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,7 +97,7 @@ type right struct {
 
 // switchOften takes a right away and gives it back, while clients on all nodes
 // use it all the time.
-func switchOften(t *testing.T, nodes, rounds int, r right) {
+func switchOften(t *testing.T, nodes int, r right) {
 	ctx, stop := context.WithCancel(t.Context())
 	results := make(chan []attempt)
 	var using sync.WaitGroup
@@ -107,7 +107,7 @@ func switchOften(t *testing.T, nodes, rounds int, r right) {
 		})
 	}
 	var forbidden, allowed []switching
-	for round := range rounds {
+	for round := range *rounds {
 		forbidden = append(forbidden, r.forbid(round))
 		for i := range nodes {
 			wantCode(t, r.use(t.Context(), i), r.refusal)
@@ -130,7 +130,6 @@ func switchOften(t *testing.T, nodes, rounds int, r right) {
 // node to whatever is sent after the acknowledgement, and what is given is
 // allowed.
 func TestIdentitiesActAtOnce(t *testing.T) {
-	const rounds = 70
 	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
 		admins := administrators(t, c)
 		m := newMember(t, admins[0], "alice")
@@ -144,7 +143,7 @@ func TestIdentitiesActAtOnce(t *testing.T) {
 		own := encrypt(as(t, c, m.id, m.secret, ""))
 		nodes := len(c.Nodes)
 		t.Run("DetachUserPolicy", func(t *testing.T) {
-			switchOften(t, nodes, rounds, right{use: own, refusal: "AccessDeniedException",
+			switchOften(t, nodes, right{use: own, refusal: "AccessDeniedException",
 				forbid: func(i int) switching {
 					return timed(t, func() (*iam.DetachUserPolicyOutput, error) {
 						return admins[i%nodes].DetachUserPolicy(t.Context(), &iam.DetachUserPolicyInput{UserName: &m.name, PolicyArn: &m.policy})
@@ -164,10 +163,10 @@ func TestIdentitiesActAtOnce(t *testing.T) {
 					})
 				})
 			}
-			switchOften(t, nodes, rounds, right{use: own, refusal: "UnrecognizedClientException",
+			switchOften(t, nodes, right{use: own, refusal: "UnrecognizedClientException",
 				forbid: func(i int) switching { return set(i, "Inactive") }, permit: func(i int) switching { return set(i+1, "Active") }})
 		})
-		t.Run("UpdateAssumeRolePolicy", func(t *testing.T) { assumeAtOnce(t, c, admins, m, rounds) })
+		t.Run("UpdateAssumeRolePolicy", func(t *testing.T) { assumeAtOnce(t, c, admins, m) })
 		t.Run("DeleteAccessKey", func(t *testing.T) { deleteAtOnce(t, c, admins, m, encrypt) })
 	})
 }
@@ -177,7 +176,7 @@ func trust(effect, arn string) *string {
 	return aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Principal":{"AWS":"` + arn + `"},"Action":"sts:AssumeRole"}]}`)
 }
 
-func assumeAtOnce(t *testing.T, c *rig.Cluster, admins []*iam.Client, m member, rounds int) {
+func assumeAtOnce(t *testing.T, c *rig.Cluster, admins []*iam.Client, m member) {
 	arn := "arn:aws:iam::" + c.Admin.AccountID + ":user/" + m.name
 	role, err := admins[0].CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("App"), AssumeRolePolicyDocument: trust("Allow", arn)})
 	if err != nil {
@@ -194,7 +193,7 @@ func assumeAtOnce(t *testing.T, c *rig.Cluster, admins []*iam.Client, m member, 
 			})
 		})
 	}
-	switchOften(t, len(clients), rounds, right{refusal: "AccessDenied",
+	switchOften(t, len(clients), right{refusal: "AccessDenied",
 		use: func(ctx context.Context, node int) error {
 			_, err := clients[node].AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: role.Role.Arn, RoleSessionName: aws.String("s1")})
 			return err
@@ -203,9 +202,9 @@ func assumeAtOnce(t *testing.T, c *rig.Cluster, admins []*iam.Client, m member, 
 }
 
 // deleteAtOnce: an access key that is deleted is unknown everywhere, and so are
-// the sessions that were made with it.
+// the sessions that were made with it, to clients that never stop.
 func deleteAtOnce(t *testing.T, c *rig.Cluster, admins []*iam.Client, m member, encrypt func([]*kms.Client) func(context.Context, int) error) {
-	for round := range 25 {
+	for round := range *rounds / 2 {
 		made, err := admins[round%len(admins)].CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &m.name})
 		if err != nil {
 			t.Fatal(err)
@@ -216,18 +215,67 @@ func deleteAtOnce(t *testing.T, c *rig.Cluster, admins []*iam.Client, m member, 
 			t.Fatal(err)
 		}
 		s := token.Credentials
-		own, session := encrypt(as(t, c, id, secret, "")), encrypt(as(t, c, *s.AccessKeyId, *s.SecretAccessKey, *s.SessionToken))
-		for i := range c.Nodes {
-			if err := errors.Join(own(t.Context(), i), session(t.Context(), i)); err != nil {
-				t.Errorf("round %d, before: %v", round, err)
-			}
+		uses := []func(context.Context, int) error{
+			encrypt(as(t, c, id, secret, "")), encrypt(as(t, c, *s.AccessKeyId, *s.SecretAccessKey, *s.SessionToken)),
 		}
-		if _, err := admins[(round+2)%len(admins)].DeleteAccessKey(t.Context(), &iam.DeleteAccessKeyInput{UserName: &m.name, AccessKeyId: &id}); err != nil {
-			t.Fatal(err)
-		}
-		for i := range c.Nodes {
-			wantCode(t, own(t.Context(), i), "UnrecognizedClientException")
-			wantCode(t, session(t.Context(), i), "UnrecognizedClientException")
+		endsAtOnce(t, len(c.Nodes), uses, "UnrecognizedClientException", func() switching {
+			return timed(t, func() (*iam.DeleteAccessKeyOutput, error) {
+				return admins[(round+2)%len(admins)].DeleteAccessKey(t.Context(), &iam.DeleteAccessKeyInput{UserName: &m.name, AccessKeyId: &id})
+			})
+		})
+	}
+}
+
+// endsAtOnce has clients on every node use a right all the time while it is taken
+// away for ever: no use that is sent after the acknowledgement succeeds, and none is
+// refused before the change was asked for.
+func endsAtOnce(t *testing.T, nodes int, uses []func(ctx context.Context, node int) error, refusal string, end func() switching) {
+	t.Helper()
+	results, started := make(chan []attempt), make(chan struct{}, nodes*len(uses))
+	var ended atomic.Bool
+	for _, use := range uses {
+		for node := range nodes {
+			go func() {
+				results <- useToEnd(t, &ended, started, refusal, func() error { return use(t.Context(), node) })
+			}()
 		}
 	}
+	for range nodes * len(uses) {
+		<-started
+	}
+	when := end()
+	ended.Store(true)
+	for range nodes * len(uses) {
+		for _, a := range <-results {
+			switch {
+			case a.succeeded && a.sent.After(when.seen):
+				t.Errorf("a use succeeded that was sent %v after the acknowledgement", a.sent.Sub(when.seen))
+			case !a.succeeded && a.seen.Before(when.sent):
+				t.Errorf("a use was refused %v before the change was asked for", when.sent.Sub(a.seen))
+			}
+		}
+	}
+}
+
+// useToEnd uses a right until it is refused, and a few times once it has ended.
+func useToEnd(t *testing.T, ended *atomic.Bool, started chan<- struct{}, refusal string, use func() error) (all []attempt) {
+	const after = 3
+	for left := after; left > 0; {
+		over := ended.Load()
+		a := attempt{sent: time.Now()}
+		err := use()
+		a.seen, a.succeeded = time.Now(), err == nil
+		all = append(all, a)
+		if len(all) == 1 {
+			started <- struct{}{}
+		}
+		if err != nil && code(err) != refusal {
+			t.Errorf("while it is taken away: %v", err)
+			return all
+		}
+		if over || err != nil {
+			left--
+		}
+	}
+	return all
 }

@@ -26,7 +26,6 @@ type switching struct{ sent, seen time.Time }
 // Encrypt that is sent after DisableKey was acknowledged, on whatever node, is
 // refused, and one that is sent after EnableKey was acknowledged succeeds.
 func TestDisableActsAtOnce(t *testing.T) {
-	const rounds = 100
 	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
 		clients := c.Clients(t)
 		key := newKey(t, clients[0])
@@ -41,7 +40,7 @@ func TestDisableActsAtOnce(t *testing.T) {
 			encrypting.Go(func() { results <- useUntil(ctx, t, use, "DisabledException") })
 		}
 		var disabled, enabled []switching
-		for range rounds {
+		for range *rounds {
 			disabled = append(disabled, change(t, clients[0].DisableKey, &kms.DisableKeyInput{KeyId: &key}))
 			for _, client := range clients {
 				_, err := client.Encrypt(t.Context(), &kms.EncryptInput{KeyId: &key, Plaintext: []byte("x")})
@@ -119,7 +118,6 @@ func compare(t *testing.T, attempts []attempt, forbidden, allowed []switching) {
 // is refused, and one that is sent after CreateGrant was acknowledged succeeds,
 // without a grant token.
 func TestRevokeActsAtOnce(t *testing.T) {
-	const rounds = 200
 	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
 		owners, grantees := c.Clients(t), make([]*kms.Client, len(c.Nodes))
 		for i, n := range c.Nodes {
@@ -155,7 +153,7 @@ func TestRevokeActsAtOnce(t *testing.T) {
 			using.Go(func() { results <- useUntil(ctx, t, use, "AccessDeniedException") })
 		}
 		var ended, granted []switching
-		for i := range rounds {
+		for i := range *rounds {
 			if i%2 == 0 {
 				ended = append(ended, change(t, owners[i/2%3].RevokeGrant, &kms.RevokeGrantInput{KeyId: sealed.KeyId, GrantId: current.GrantId}))
 			} else {

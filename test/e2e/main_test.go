@@ -15,6 +15,7 @@ import (
 
 var (
 	soak      = flag.Duration("soak", 10*time.Second, "how long TestSoak runs")
+	rounds    = flag.Int("rounds", 40, "how often each test of what acts at once takes a right away")
 	raceNodes = flag.Bool("race-nodes", false, "run the nodes under the race detector")
 )
 

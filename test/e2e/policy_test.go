@@ -26,7 +26,6 @@ func keyPolicy(owner, statement string) string {
 // acknowledgement of a policy that allows it succeeds. The callers are of another
 // account.
 func TestKeyPolicyActsAtOnce(t *testing.T) {
-	const rounds = 200
 	eachCluster(t, func(t *testing.T, c *rig.Cluster) {
 		owners, others := c.Clients(t), make([]*kms.Client, len(c.Nodes))
 		for i, n := range c.Nodes {
@@ -56,7 +55,7 @@ func TestKeyPolicyActsAtOnce(t *testing.T) {
 			using.Go(func() { results <- useUntil(ctx, t, use, "AccessDeniedException") })
 		}
 		var forbidden, allowed []switching
-		for i := range rounds {
+		for i := range *rounds {
 			forbidden = append(forbidden, put(i, []string{"", share + "," + deny}[i%2]))
 			for _, client := range others {
 				wantCode(t, decrypt(t.Context(), client), "AccessDeniedException")
