@@ -141,6 +141,7 @@ func (s *Server) perform(ctx context.Context, x *exchange, account string, op *c
 	var response any
 	var refusal *call.Error
 	var committed *fsm.Txn
+	var used func()
 	index, err := s.commit(ctx, account, func(tx *fsm.Txn) error {
 		committed = tx
 		principal, err := who(tx)
@@ -148,12 +149,15 @@ func (s *Server) perform(ctx context.Context, x *exchange, account string, op *c
 			return err
 		}
 		x.call.Principal = *principal
-		response, refusal, err = record.Perform(ctx, tx, &x.call, op, request)
+		if response, refusal, err = record.Perform(ctx, tx, &x.call, op, request); err == nil {
+			used, err = s.uses.note(tx, &x.call)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	used()
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -81,6 +81,7 @@ type Server struct {
 	noise    limiter // of log lines that strangers can cause
 	alarms   limiter // of log lines about failures
 	rates    *rate.Limits
+	uses     keyUses
 	busy     gate // requests being worked on
 	large    gate // large bodies in memory
 	http     *http.Server

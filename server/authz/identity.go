@@ -30,16 +30,28 @@ type identityName struct {
 // name.
 func readIdentity(view fsm.View, name identityName) (*identity, error) {
 	r := &reader{view: view, account: name.account, found: &identity{}}
-	if err := r.policies(name.id); err != nil {
-		return nil, err
+	return r.found, r.all(name.id)
+}
+
+// Source is a policy of an identity and where it is from.
+type Source struct {
+	Name     string // of an inline policy, or the ARN of a managed one
+	Document *policy.Document
+}
+
+// Policies answers the policies of a user, group or role that has a unique id,
+// its groups' among them, and its permissions boundary, nil where it has none. The
+// account's directory guards what it reads.
+func (a *Authorizer) Policies(view fsm.View, account, id string) ([]Source, *policy.Document, error) {
+	r := &reader{view: view, account: account, found: &identity{}}
+	if err := r.all(id); err != nil {
+		return nil, nil, err
 	}
-	err := state.UserGroups.Scan(view, []string{name.account, name.id}, nil, func(id []string, _ *state.Membership) (bool, error) {
-		return true, r.policies(id[2])
-	})
-	if err != nil {
-		return nil, err
+	var list []Source
+	for i, d := range r.found.policies {
+		list = append(list, Source{r.names[i], d})
 	}
-	return r.found, r.self(name.id)
+	return list, r.found.boundary, nil
 }
 
 // reader reads the records of one identity.
@@ -47,6 +59,20 @@ type reader struct {
 	view    fsm.View
 	account string
 	found   *identity
+	names   []string // of found.policies
+}
+
+func (r *reader) all(id string) error {
+	if err := r.policies(id); err != nil {
+		return err
+	}
+	err := state.UserGroups.Scan(r.view, []string{r.account, id}, nil, func(id []string, _ *state.Membership) (bool, error) {
+		return true, r.policies(id[2])
+	})
+	if err != nil {
+		return err
+	}
+	return r.self(id)
 }
 
 // policies reads the policies of a user, a role or a group.
@@ -73,6 +99,7 @@ func (r *reader) add(name, text string) error {
 		return fmt.Errorf("policy %s: %w", name, err)
 	}
 	r.found.policies = append(r.found.policies, d)
+	r.names = append(r.names, name)
 	r.found.size += len(text)
 	return nil
 }

@@ -22,6 +22,7 @@ func (s *Service) accessKeyOperations() []operation {
 		bind(s, "UpdateAccessKey", writes, updateAccessKeyShape(), s.updateAccessKey),
 		bind(s, "DeleteAccessKey", writes, accessKeyShape(), s.deleteAccessKey),
 		bind(s, "ListAccessKeys", reads, listAccessKeysShape(), s.listAccessKeys),
+		bind(s, "GetAccessKeyLastUsed", reads, accessKeyLastUsedShape(), s.accessKeyLastUsed),
 	}
 }
 
@@ -123,6 +124,7 @@ func (s *Service) deleteAccessKey(v *visit, q *accessKeyRequest) (any, error) {
 		return nil, err
 	}
 	state.AccessKeys.Delete(v.tx, key.ID)
+	state.AccessKeyUses.Delete(v.tx, key.ID)
 	state.UserAccessKeys.Delete(v.tx, v.account, u.ID, key.ID)
 	return nil, v.changed()
 }
@@ -164,4 +166,55 @@ func eachAccessKey(v *visit, u *state.User, do func(*state.AccessKey) error) err
 		}
 		return do(key)
 	})
+}
+
+func accessKeyLastUsedShape() *shape.Struct[accessKeyRequest] {
+	return shape.Of(shape.Text("AccessKeyId", accessKeyIDType(), func(q *accessKeyRequest) *string { return &q.AccessKeyID }).Required())
+}
+
+type accessKeyLastUsedResponse struct {
+	UserName          string
+	AccessKeyLastUsed accessKeyLastUsed
+}
+
+type accessKeyLastUsed struct {
+	LastUsedDate *query.Time `xml:",omitempty"`
+	ServiceName  string
+	Region       string
+}
+
+// accessKeyLastUsed answers when and for what an access key of the account was
+// last used, to a quarter of an hour.
+func (s *Service) accessKeyLastUsed(v *visit, q *accessKeyRequest) (any, error) {
+	v.c.Record.Parameters = &parameters{AccessKeyID: q.AccessKeyID}
+	key, err := state.AccessKeys.Get(v.tx, q.AccessKeyID)
+	if err != nil {
+		return nil, err
+	}
+	about := v.arn("user", "/", "*")
+	own := key != nil && key.AccountID == v.account && key.Service == ""
+	if own {
+		if u, err := byID(v, state.Users, key.UserID); err != nil || u != nil {
+			if err != nil {
+				return nil, err
+			}
+			about = u.ARN()
+		}
+	}
+	if err := s.permit(v, about); err != nil {
+		return nil, err
+	}
+	if !own {
+		return nil, noSuchEntity("The Access Key with id %s cannot be found.", q.AccessKeyID)
+	}
+	use, _, err := state.AccessKeyUses.Peek(v.tx.View(), key.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := accessKeyLastUsedResponse{key.UserName, accessKeyLastUsed{ServiceName: "N/A", Region: "N/A"}}
+	if use != nil {
+		at := query.Time(use.Time)
+		out.AccessKeyLastUsed = accessKeyLastUsed{&at, use.Service, use.Region}
+	}
+	return out, nil
 }

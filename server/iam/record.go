@@ -13,6 +13,9 @@ type parameters struct {
 	PathPrefix               string        `json:"pathPrefix,omitempty"`
 	PolicyName               string        `json:"policyName,omitempty"`
 	PolicyARN                string        `json:"policyArn,omitempty"`
+	PolicySourceARN          string        `json:"policySourceArn,omitempty"`
+	ActionNames              []string      `json:"actionNames,omitempty"`
+	ResourceARNs             []string      `json:"resourceArns,omitempty"`
 	PolicyDocument           string        `json:"policyDocument,omitempty"`
 	AssumeRolePolicyDocument string        `json:"assumeRolePolicyDocument,omitempty"`
 	PermissionsBoundary      string        `json:"permissionsBoundary,omitempty"`
@@ -23,6 +26,7 @@ type parameters struct {
 	AccessKeyID              string        `json:"accessKeyId,omitempty"`
 	Status                   string        `json:"status,omitempty"`
 	Scope                    string        `json:"scope,omitempty"`
+	Filter                   []string      `json:"filter,omitempty"`
 	OnlyAttached             bool          `json:"onlyAttached,omitempty"`
 	Tags                     []recordedTag `json:"tags,omitempty"`
 	TagKeys                  []string      `json:"tagKeys,omitempty"`

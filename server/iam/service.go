@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/cofre-kms/cofre/fsm"
+	"github.com/cofre-kms/cofre/policy"
+	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/call"
 	"github.com/cofre-kms/cofre/server/identity"
 	"github.com/cofre-kms/cofre/server/shape"
@@ -32,6 +34,9 @@ type Access interface {
 	// resource, an ARN or "*"; a *call.Error where it may not. What it reads guards
 	// the transaction.
 	Permit(tx *fsm.Txn, c *call.Call, action, resource string) error
+	// Policies answers the policies of a user, group or role that has a unique id,
+	// and its permissions boundary, nil where it has none.
+	Policies(view fsm.View, account, id string) ([]authz.Source, *policy.Document, error)
 }
 
 // Config configures the service.
@@ -68,6 +73,8 @@ func (s *Service) table() []operation {
 	table = append(table, s.policyOperations()...)
 	table = append(table, s.accessKeyOperations()...)
 	table = append(table, s.providerOperations()...)
+	table = append(table, s.simulationOperations()...)
+	table = append(table, s.accountOperations()...)
 	for _, k := range []*kind{userKind(), groupKind(), roleKind()} {
 		table = append(table, s.inlineOperations(k)...)
 		table = append(table, s.attachmentOperations(k)...)

@@ -89,6 +89,7 @@ func DeleteServicePrincipal(tx *fsm.Txn, accessKeyID string) (*state.ServicePrin
 		return nil, err
 	}
 	state.AccessKeys.Delete(tx, key.ID)
+	state.AccessKeyUses.Delete(tx, key.ID)
 	state.ServicePrincipals.Delete(tx, key.Service, key.ID)
 	return p, nil
 }

@@ -45,6 +45,15 @@ type AccessKey struct {
 	Service string `cbor:"8,keyasint,omitempty"`
 }
 
+// AccessKeyUse is when an access key was last used, to a quarter of an hour.
+// Whoever uses it writes it without reading it, and nothing guards on it. It goes
+// with the access key.
+type AccessKeyUse struct {
+	Time    int64  `cbor:"1,keyasint"` // Unix milliseconds
+	Service string `cbor:"2,keyasint"` // "kms"
+	Region  string `cbor:"3,keyasint"`
+}
+
 // ServicePrincipal says that a service has an access key: a storage server, a
 // database or a volume manager that operators have let in.
 type ServicePrincipal struct {
@@ -73,5 +82,6 @@ var (
 	AccessKeys = fsm.Table[AccessKey]{Name: "access-key"} // access key id
 	Systems    = fsm.Table[System]{Name: "system"}        // SystemID
 
+	AccessKeyUses     = fsm.Table[AccessKeyUse]{Name: "access-key-use"}        // access key id
 	ServicePrincipals = fsm.Table[ServicePrincipal]{Name: "service-principal"} // service, access key id
 )
