@@ -25,7 +25,7 @@ const maxServiceDescription = 256
 // part: a storage server is s3.amazonaws.com, a volume manager ec2.amazonaws.com.
 // A service may have several.
 func (s *Service) CreateServicePrincipal(ctx context.Context, tx *fsm.Txn, service, description string) (*ServiceCredentials, error) {
-	if !serviceName(service) {
+	if !ServiceName(service) {
 		return nil, call.Errorf("ValidationException", "A service is named like s3.amazonaws.com.")
 	}
 	if len(description) > maxServiceDescription {
@@ -50,9 +50,9 @@ func (s *Service) CreateServicePrincipal(ctx context.Context, tx *fsm.Txn, servi
 	)
 }
 
-// serviceName says whether a text is the name of an AWS service: lower-case
+// ServiceName says whether a text is the name of an AWS service: lower-case
 // labels under amazonaws.com.
-func serviceName(s string) bool {
+func ServiceName(s string) bool {
 	name, ok := strings.CutSuffix(s, ".amazonaws.com")
 	if !ok || len(s) > 128 {
 		return false

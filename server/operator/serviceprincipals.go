@@ -40,13 +40,19 @@ type (
 	}
 )
 
+func serviceType() shape.String {
+	return shape.String{Min: 1, Max: 128, Pattern: &shape.Pattern{
+		Expr: `[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com`, Match: identity.ServiceName,
+	}}
+}
+
 func (s *Service) createServicePrincipalRoute() rest.Route {
 	type r = servicePrincipalRequest
 	return rest.Bind[ServicePrincipal](rest.Spec{
 		Name: "CreateServicePrincipal", ReadOnly: writes, Method: "POST", Path: "/v1/service-principals",
 		Summary: "Make a credential of a service, for a storage server, a database or a volume manager that plays its part",
 	}, shape.Of(
-		shape.Text("service", shape.String{Min: 1, Max: 128}, func(q *r) *string { return &q.Service }).Required(),
+		shape.Text("service", serviceType(), func(q *r) *string { return &q.Service }).Required(),
 		shape.Text("description", shape.String{Max: 256}, func(q *r) *string { return &q.Description }),
 	), s.createServicePrincipal)
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/cofre-kms/cofre/server/admin"
+	"github.com/cofre-kms/cofre/server/operator"
 	"github.com/cofre-kms/cofre/test/rig"
 )
 
 // storage is a storage server as Cofre sees it: it has the credential of S3, and
 // hands on the signatures of requests that its users send it.
 type storage struct {
-	made    admin.ServicePrincipal
+	made    operator.ServicePrincipal
 	clients []*kms.Client // one a node
 }
 
