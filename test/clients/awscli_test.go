@@ -62,7 +62,16 @@ func (a *awsCLI) do(c call) (answer, error) {
 
 // model asks the CLI for the skeleton of an answer.
 func (a *awsCLI) model(c call) (answer, error) {
-	out, problem, err := a.run(c, "--generate-cli-skeleton", "output")
+	args, err := a.arguments(c.In) // some releases demand them
+	if err != nil {
+		return answer{}, err
+	}
+	out, problem, err := a.run(c, append(args, "--generate-cli-skeleton", "output")...)
+	if strings.Contains(problem, "Parameter validation failed") {
+		// Releases around 2.9 find their own skeleton invalid. They do not say what
+		// they know, so nothing is held against them that is missing.
+		return answer{Members: []string{""}}, nil
+	}
 	if err != nil {
 		return answer{}, fmt.Errorf("aws: %w\n%s", err, problem)
 	}
