@@ -227,6 +227,16 @@ func (n *Node) Checkpoint() ([]byte, error) {
 // Hashes reads the hashes of this node's ledger.
 func (n *Node) Hashes() tlog.HashReader { return n.store }
 
+// Records reads this node's ledger.
+func (n *Node) Records() Records { return n.store }
+
+// Records are the records of a node's ledger; see fsm.Store.
+type Records interface {
+	Event(position int64) ([]byte, error)
+	Events(from int64, fn func(position int64, event []byte) (more bool, err error)) error
+	Status() fsm.Status
+}
+
 // VerifierKeys are the verifier keys (C2SP signed-note) of the members: of each
 // one in the ledger's name, and one that cosigns.
 func (n *Node) VerifierKeys() ([]string, error) {

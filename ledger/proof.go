@@ -11,6 +11,8 @@ import (
 // proofHeader is the first line of a proof.
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
+const extraPrefix = "extra "
+
 // maxPath bounds the hashes of an inclusion proof: a tree holds fewer than 2^63
 // records.
 const maxPath = 63
@@ -21,15 +23,14 @@ type Proof struct {
 	Index      int64 // of the record, from 0
 	Path       tlog.RecordProof
 	Checkpoint []byte // a signed note
+	// Extra is what the maker of the proof adds, nil for nothing: Cofre adds the
+	// record. The proof alone does not vouch for it, Verify does for a record.
+	Extra []byte
 }
 
 // Prove makes the proof of a record by a signed checkpoint that covers it.
 func Prove(index int64, signed []byte, hashes tlog.HashReader) (*Proof, error) {
-	text, _, ok := strings.Cut(string(signed), "\n\n")
-	if !ok {
-		return nil, fmt.Errorf("%w: the checkpoint is not signed", ErrMalformed)
-	}
-	c, err := ParseCheckpoint(text + "\n")
+	c, err := CheckpointOf(signed)
 	if err != nil {
 		return nil, err
 	}
@@ -43,15 +44,18 @@ func Prove(index int64, signed []byte, hashes tlog.HashReader) (*Proof, error) {
 // Marshal writes the proof in its textual form.
 func (p *Proof) Marshal() []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nindex %d\n", proofHeader, p.Index)
+	b.WriteString(proofHeader + "\n")
+	if p.Extra != nil {
+		b.WriteString(extraPrefix + base64.StdEncoding.EncodeToString(p.Extra) + "\n")
+	}
+	fmt.Fprintf(&b, "index %d\n", p.Index)
 	for _, h := range p.Path {
 		b.WriteString(base64.StdEncoding.EncodeToString(h[:]) + "\n")
 	}
 	return append([]byte(b.String()+"\n"), p.Checkpoint...)
 }
 
-// ParseProof reads a proof; extra data, which nothing authenticates, is skipped.
-// It answers ErrMalformed.
+// ParseProof reads a proof. It answers ErrMalformed.
 func ParseProof(b []byte) (*Proof, error) {
 	head, checkpoint, ok := strings.Cut(string(b), "\n\n")
 	lines := strings.Split(head, "\n")
@@ -59,7 +63,12 @@ func ParseProof(b []byte) (*Proof, error) {
 		return nil, fmt.Errorf("%w: this is no %s", ErrMalformed, proofHeader)
 	}
 	lines = lines[1:]
-	if strings.HasPrefix(lines[0], "extra ") {
+	p := &Proof{Checkpoint: []byte(checkpoint)}
+	var err error
+	if extra, ok := strings.CutPrefix(lines[0], extraPrefix); ok {
+		if p.Extra, err = base64.StdEncoding.DecodeString(extra); err != nil {
+			return nil, fmt.Errorf("%w: the extra data of a proof is no base64", ErrMalformed)
+		}
 		lines = lines[1:]
 	}
 	if len(lines) == 0 || len(lines) > 1+maxPath {
@@ -69,8 +78,6 @@ func ParseProof(b []byte) (*Proof, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: a proof without an index", ErrMalformed)
 	}
-	p := &Proof{Checkpoint: []byte(checkpoint)}
-	var err error
 	if p.Index, err = parseNumber(number); err != nil {
 		return nil, fmt.Errorf("the index of a proof: %w", err)
 	}

@@ -44,6 +44,9 @@ func TestProofConvincesAnOutsider(t *testing.T) {
 		for _, index := range []int64{0, size / 2, size - 1} {
 			p, err := ledger.Prove(index, checkpoint, tree.reader())
 			must(t, err)
+			if index > 0 {
+				p.Extra = record(index)
+			}
 			text := p.Marshal()
 
 			var theirs proof.TLogProof // another implementation of the format
@@ -54,6 +57,9 @@ func TestProofConvincesAnOutsider(t *testing.T) {
 
 			parsed, err := ledger.ParseProof(text)
 			must(t, err)
+			if !bytes.Equal(parsed.Extra, p.Extra) {
+				t.Errorf("the extra data %q became %q", p.Extra, parsed.Extra)
+			}
 			if c, err := parsed.Verify(record(index), keys); err != nil || c.Size != size {
 				t.Errorf("record %d of %d: %+v, %v", index, size, c, err)
 			}

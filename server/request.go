@@ -2,11 +2,13 @@ package server
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // body is the memory that a request's body is read into. It is wiped and used
@@ -79,19 +81,24 @@ func (b *body) grow(large *gate) bool {
 	return true
 }
 
-// newIDs draws two version 4 UUIDs (RFC 9562 §5.4) at once.
-func newIDs() (requestID, eventID string) {
+// newIDs draws a version 7 UUID (RFC 9562 §5.7) and a version 4 one (§5.4) at
+// once. The request's id says when the request came, as its record does, which is
+// how the record is found by it (package audit).
+func newIDs(at time.Time) (requestID, eventID string) {
 	var random [32]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(max(at.UnixMilli(), 0)))
+	copy(random[:6], ms[2:])
 	var text [72]byte
-	formatUUID(text[:36], random[:16])
-	formatUUID(text[36:], random[16:])
+	formatUUID(text[:36], random[:16], 7)
+	formatUUID(text[36:], random[16:], 4)
 	both := string(text[:])
 	return both[:36], both[36:]
 }
 
-func formatUUID(text, b []byte) {
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+func formatUUID(text, b []byte, version byte) {
+	b[6], b[8] = b[6]&0x0f|version<<4, b[8]&0x3f|0x80
 	hex.Encode(text[0:8], b[0:4])
 	hex.Encode(text[9:13], b[4:6])
 	hex.Encode(text[14:18], b[6:8])

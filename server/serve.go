@@ -37,8 +37,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 func (s *Server) run(w http.ResponseWriter, r *http.Request, x *exchange) {
 	x.request, x.start, x.body = r, s.now(), newBody()
 	defer x.body.free()
-	x.call.RequestID, x.call.EventID = newIDs()
 	x.call.Time, x.call.SourceIP = s.dated(), sourceIP(r.RemoteAddr)
+	x.call.RequestID, x.call.EventID = newIDs(x.call.Time)
 	response, err := s.answer(r, x)
 	s.respond(w, x, response, err)
 }

@@ -33,34 +33,40 @@ func ledgerCommand(std streams) *cobra.Command {
 		}
 		return printJSON(std.out, end)
 	})
-	return group("ledger", "The audit ledger", records, head, checkpointCommand(std), keysCommand(std), verifyCommand(std), epochCommand())
+	return group("ledger", "The audit ledger", records, head, checkpointCommand(std), keysCommand(std), proofCommand(std), verifyCommand(std), epochCommand())
 }
 
 func checkpointCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "checkpoint --config FILE", Short: "Print the newest signed checkpoint of the ledger (C2SP tlog-checkpoint)"}
-	return withClient(cmd, func(ctx context.Context, client *admin.Client, _ output) error {
-		checkpoint, err := client.Checkpoint(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = io.WriteString(std.out, checkpoint.Note)
-		return err
-	})
+	return withText(cmd, std, (*admin.Client).Checkpoint)
 }
 
 func keysCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "keys --config FILE", Short: "Print the verifier keys of the nodes, by which checkpoints are verified, one a line"}
+	return withText(cmd, std, (*admin.Client).VerifierKeys)
+}
+
+func proofCommand(std streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "proof --config FILE --request-id ID",
+		Short: "Print the proof that the record of a request is in the ledger, with the record (C2SP tlog-proof)",
+	}
+	id := cmd.Flags().String("request-id", "", "the request: x-amzn-RequestId of its answer, requestID of its record")
+	if err := cmd.MarkFlagRequired("request-id"); err != nil {
+		panic(err) // the flag is there: it was made above
+	}
+	return withText(cmd, std, func(client *admin.Client, ctx context.Context) ([]byte, error) { return client.Proof(ctx, *id) })
+}
+
+// withText makes a command that prints what a node answers.
+func withText(cmd *cobra.Command, std streams, ask func(*admin.Client, context.Context) ([]byte, error)) *cobra.Command {
 	return withClient(cmd, func(ctx context.Context, client *admin.Client, _ output) error {
-		keys, err := client.VerifierKeys(ctx)
+		text, err := ask(client, ctx)
 		if err != nil {
 			return err
 		}
-		for _, key := range keys.Keys {
-			if _, err := fmt.Fprintln(std.out, key); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err = std.out.Write(text)
+		return err
 	})
 }
 
@@ -79,7 +85,8 @@ func verifyCommand(std streams) *cobra.Command {
 		Use:   "verify --keys FILE (--checkpoint FILE | --proof FILE) [RECORDS]",
 		Short: "Verify an export of the ledger, or the proof of one record, offline",
 		Long: "Verify an export of the ledger (what \"cofre ledger records\" prints, from the first record on) against a signed\n" +
-			"checkpoint, or one record against its proof. RECORDS is a file, standard input where it is missing or -.\n" +
+			"checkpoint, or one record against its proof. RECORDS is a file, standard input where it is missing or -;\n" +
+			"a proof has its record with it, if no other is given.\n" +
 			"The keys are all that is trusted: keep them from a time when you trusted the cluster.",
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -95,6 +102,12 @@ func verifyCommand(std streams) *cobra.Command {
 		trusted, err := readKeys(*keys)
 		if err != nil {
 			return failedError{err}
+		}
+		if len(args) == 0 && *proof != "" {
+			if err := verifyProof(std.out, trusted, *proof, nil); err != nil {
+				return failedError{err}
+			}
+			return nil
 		}
 		records, done, err := openRecords(std, args)
 		if err != nil {
@@ -188,9 +201,11 @@ func verifyProof(w io.Writer, keys *ledger.Keys, path string, records *bufio.Rea
 	if err != nil {
 		return err
 	}
-	record, err := nextRecord(records)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	record := proof.Extra
+	if records != nil {
+		if record, err = nextRecord(records); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
 	}
 	c, err := proof.Verify(record, keys)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cofre-kms/cofre/cluster"
@@ -14,6 +15,7 @@ import (
 	"github.com/cofre-kms/cofre/server"
 	"github.com/cofre-kms/cofre/server/admin"
 	"github.com/cofre-kms/cofre/server/attestation"
+	"github.com/cofre-kms/cofre/server/audit"
 	"github.com/cofre-kms/cofre/server/authz"
 	"github.com/cofre-kms/cofre/server/iam"
 	"github.com/cofre-kms/cofre/server/identity"
@@ -94,7 +96,8 @@ func (d *daemon) routes(access *authz.Authorizer) []rest.Route {
 	operators := operator.New(operator.Config{
 		Node: d.node, Identities: d.identity, Access: access, Regions: d.cfg.Regions, Version: readBuild().version,
 	})
-	return rest.WithDescription("Cofre", readBuild().version, operators.Routes())
+	auditors := audit.New(audit.Config{Node: d.node, Ledger: d.node.Records(), Access: access})
+	return rest.WithDescription("Cofre", readBuild().version, slices.Concat(operators.Routes(), auditors.Routes()))
 }
 
 // attestationRoots answers the verifier of attestation documents, nil where no
@@ -140,12 +143,8 @@ func (d *daemon) openAPI(context.Context) error {
 }
 
 func (d *daemon) openAdmin(context.Context) error {
-	ledger, ok := d.node.View().(admin.Ledger)
-	if !ok {
-		return fmt.Errorf("the node's view (%T) has no ledger", d.node.View())
-	}
 	d.admin = admin.New(admin.Config{
-		Node: d.node, Ledger: ledger, API: d.server.LocalHandler(record.AdminService, admin.Principal), Version: readBuild().version,
+		Node: d.node, Ledger: d.node.Records(), API: d.server.LocalHandler(record.AdminService, admin.Principal), Version: readBuild().version,
 		Region: d.cfg.Regions[0], Now: d.clock.now, Logger: d.logger.Named("admin"),
 	})
 	listener, err := admin.Listen(d.cfg.Admin.Socket)

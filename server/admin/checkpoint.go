@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,13 +39,23 @@ func KeyEvent(region string, now func() time.Time) func(view fsm.View, node, ver
 // checkpoint answers the published checkpoint, a signed note.
 func (s *Server) checkpoint(w http.ResponseWriter, _ *http.Request) {
 	note, err := s.cfg.Node.Checkpoint()
-	answer(w, Checkpoint{Note: string(note)}, err)
+	text(w, note, err)
 }
 
-// keys answers the verifier keys of the members.
+// keys answers the verifier keys of the members, one a line.
 func (s *Server) keys(w http.ResponseWriter, _ *http.Request) {
 	keys, err := s.cfg.Node.VerifierKeys()
-	answer(w, VerifierKeys{Keys: keys}, err)
+	text(w, []byte(strings.Join(append(keys, ""), "\n")), err)
+}
+
+// text writes an answer that is no JSON, as the API has it (package audit).
+func text(w http.ResponseWriter, body []byte, err error) {
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(body) // the operator has gone
 }
 
 // declareEpoch begins a new epoch of the ledger.

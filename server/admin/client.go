@@ -113,17 +113,36 @@ func (c *Client) Head(ctx context.Context) (head operator.LedgerHead, err error)
 	return head, c.Call(ctx, http.MethodGet, "/v1/ledger/head", nil, &head)
 }
 
-// Checkpoint answers the published checkpoint of the ledger.
-func (c *Client) Checkpoint(ctx context.Context) (checkpoint Checkpoint, err error) {
-	return checkpoint, c.Call(ctx, http.MethodGet, "/v1/ledger/checkpoint", nil, &checkpoint)
+// Checkpoint answers the published checkpoint of the ledger, a signed note.
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
+	return c.text(ctx, "/v1/ledger/log/checkpoint")
 }
 
-// VerifierKeys answers the members' keys for checkpoints.
-func (c *Client) VerifierKeys(ctx context.Context) (keys VerifierKeys, err error) {
-	return keys, c.Call(ctx, http.MethodGet, "/v1/ledger/keys", nil, &keys)
+// VerifierKeys answers the members' keys for checkpoints, one a line.
+func (c *Client) VerifierKeys(ctx context.Context) ([]byte, error) {
+	return c.text(ctx, "/v1/ledger/keys")
 }
 
-// DeclareEpoch begins a new epoch of the ledger.
+// Proof answers the proof that the record of a request is in the ledger.
+func (c *Client) Proof(ctx context.Context, requestID string) ([]byte, error) {
+	return c.text(ctx, "/v1/ledger/proof?requestId="+url.QueryEscape(requestID))
+}
+
+// text answers the body of an answer that is no JSON.
+func (c *Client) text(ctx context.Context, path string) ([]byte, error) {
+	body, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the node's answer: %w", err)
+	}
+	return b, nil
+}
+
+// DeclareEpoch begins a new epoch of the ledger. Only the socket does.
 func (c *Client) DeclareEpoch(ctx context.Context) error {
 	return c.Call(ctx, http.MethodPost, "/v1/ledger/epochs", nil, new(struct{}))
 }

@@ -47,6 +47,10 @@ func recipient(c *call.Call, view fsm.View) error {
 	return err
 }
 
+// Account is the operator account with its administrator's credentials, which are
+// shown this once.
+type Account = operator.Credentials
+
 // Founding is the first transaction of a cluster.
 type Founding struct {
 	Identity    *identity.Service

@@ -143,7 +143,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/backups", s.backup)
 	mux.HandleFunc("GET /v1/ledger/records", s.records)
 	mux.HandleFunc("GET /v1/ledger/head", s.head)
-	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
+	mux.HandleFunc("GET /v1/ledger/log/checkpoint", s.checkpoint)
 	mux.HandleFunc("GET /v1/ledger/keys", s.keys)
 	mux.HandleFunc("POST /v1/ledger/epochs", s.declareEpoch)
 	s.routeTests(mux)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cofre-kms/cofre/ledger"
 	"github.com/cofre-kms/cofre/test/rig"
 )
 
@@ -113,4 +114,39 @@ func TestAuditorVerifiesTheLedger(t *testing.T) {
 			t.Errorf("one cosigner: %v: %s", err, out)
 		}
 	})
+}
+
+// TestProofOfAnAnswer has a client, with what it was answered, ask another node
+// for a proof, and believe it by the keys alone.
+func TestProofOfAnAnswer(t *testing.T) {
+	c := rig.Start(t, rig.Config{Binary: binary})
+	a := auditor{t, t.TempDir()}
+	rig.Await(t, time.Minute, "the keys of all nodes", func() error {
+		reply, err := c.Raw(t, c.Node(1), c.Admin).Get(t.Context(), "/v1/ledger/keys")
+		if err == nil && (reply.Status != 200 || bytes.Count(reply.Body, []byte("\n")) != 6) {
+			err = fmt.Errorf("%d: %s", reply.Status, reply.Body)
+		}
+		return errors.Join(err, os.WriteFile(a.file("keys"), reply.Body, 0o600))
+	})
+	for i := range 9 {
+		asked, answering := c.Node(1+i%3), c.Raw(t, c.Node(1+(i+1)%3), c.Admin)
+		answer, err := c.Raw(t, asked, c.Admin).Send(t.Context(), "TrentService.GenerateRandom", []byte(`{"NumberOfBytes":8}`), nil)
+		if err != nil || answer.Status != 200 {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		id := answer.Header.Get("X-Amzn-Requestid")
+		reply, err := answering.Get(t.Context(), "/v1/ledger/proof?requestId="+id)
+		if err != nil || reply.Status != 200 {
+			t.Fatalf("%d: %s, %v", reply.Status, reply.Body, err)
+		}
+		must(t, os.WriteFile(a.file("proof"), reply.Body, 0o600))
+		out, err := exec.Command(binary, "ledger", "verify", "--keys", a.file("keys"), "--proof", a.file("proof")).CombinedOutput()
+		if err != nil || !bytes.HasPrefix(out, []byte("verified: ")) {
+			t.Errorf("%v: %s", err, out)
+		}
+		proof, err := ledger.ParseProof(reply.Body)
+		if err != nil || !bytes.Contains(proof.Extra, []byte(id)) {
+			t.Errorf("the record is %s, %v", proof.Extra, err)
+		}
+	}
 }
