@@ -31,23 +31,32 @@ type credentials struct {
 }
 
 // loadCredentials reads tls/. A certificate that does not fit its key, which a
-// crash between the two files leaves, or that is missing, is left out: the
-// caller has it issued again.
+// crash between the two files leaves, or that is missing or not what the CA has
+// signed, is left out: the caller has it issued again.
 func loadCredentials(dir string) (*credentials, error) {
-	text, err := os.ReadFile(filepath.Join(dir, authorityFile))
+	path := filepath.Join(dir, authorityFile)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the cluster CA's certificate: %w", ErrDamaged, err)
 	}
 	authority, err := pki.DecodeCertificate(text)
+	if err == nil {
+		err = signed(authority, authority)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading the cluster CA's certificate: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: the cluster CA's certificate, %s: %w", ErrDamaged, path, err)
 	}
 	c := &credentials{dir: dir, authority: authority}
 	cert, key, err := readPair(dir)
-	if err == nil && pki.Matches(cert, key) {
+	if err == nil && pki.Matches(cert, key) && signed(cert, authority) == nil {
 		c.current.Store(pki.Pair(cert, key, authority))
 	}
 	return c, nil
+}
+
+// signed is nil where a certificate is just what its authority has signed.
+func signed(cert, authority *x509.Certificate) error {
+	return authority.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature)
 }
 
 func readPair(dir string) (*x509.Certificate, *ecdsa.PrivateKey, error) {

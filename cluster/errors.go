@@ -48,8 +48,9 @@ var (
 	// ErrMismatch is returned when the configuration does not fit what the data
 	// directory holds: another name, another log store.
 	ErrMismatch = errors.New("cluster: the configuration does not fit the data directory")
-	// ErrDamaged is returned when a part of the data directory is missing. Going on
-	// could break promises that the node has made to its peers.
+	// ErrDamaged is returned when a part of the data directory is missing, or is not
+	// what was written there; the error names the file. Going on could break
+	// promises that the node has made to its peers.
 	ErrDamaged = errors.New("cluster: the data directory is damaged")
 	// ErrToken is returned for a join token that is malformed, unknown, expired or
 	// spent.

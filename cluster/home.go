@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cofre-kms/cofre/cluster/durable"
+	"github.com/cofre-kms/cofre/cluster/intact"
 )
 
 // home is a node's data directory:
@@ -41,6 +43,33 @@ type who struct {
 	Unfinished bool `json:"unfinished,omitempty"`
 	// Peers are addresses of nodes that were members when this one joined.
 	Peers []string `json:"peers,omitempty"`
+	// Checksum is the CRC-32C of the file without it.
+	Checksum string `json:"checksum"`
+}
+
+// encode answers the content of node.json, with its checksum.
+func (w who) encode() ([]byte, error) {
+	w.Checksum = ""
+	text, err := json.MarshalIndent(w, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding the node file: %w", err)
+	}
+	w.Checksum = intact.Checksum(text)
+	if text, err = json.MarshalIndent(w, "", "  "); err != nil {
+		return nil, fmt.Errorf("encoding the node file: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// decodeWho reads node.json, which must be just what was written.
+func decodeWho(path string, text []byte) (w who, err error) {
+	if err := json.Unmarshal(text, &w); err != nil {
+		return w, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+	}
+	if again, err := w.encode(); err != nil || !bytes.Equal(again, text) {
+		return w, fmt.Errorf("%w: %s is %w: its checksum differs", ErrDamaged, path, intact.ErrChanged)
+	}
+	return w, nil
 }
 
 // load reads who the node is and compares it with the configuration.
@@ -53,8 +82,8 @@ func (h home) load(cfg Config) (who, error) {
 	if err != nil {
 		return w, fmt.Errorf("reading the node file: %w", err)
 	}
-	if err := json.Unmarshal(text, &w); err != nil {
-		return w, fmt.Errorf("reading the node file: %w", err)
+	if w, err = decodeWho(h.nodeFile(), text); err != nil {
+		return w, err
 	}
 	switch {
 	case w.Unfinished && !cfg.founding:
@@ -72,11 +101,11 @@ func (h home) load(cfg Config) (who, error) {
 }
 
 func (h home) save(w who) error {
-	text, err := json.MarshalIndent(w, "", "  ")
+	text, err := w.encode()
 	if err != nil {
-		return fmt.Errorf("encoding the node file: %w", err)
+		return err
 	}
-	return durable.WriteFile(h.nodeFile(), append(text, '\n'), 0o600)
+	return durable.WriteFile(h.nodeFile(), text, 0o600)
 }
 
 // claim makes the directory ready for a new node and marks it as unfinished.
@@ -107,8 +136,7 @@ func (h home) claim(cfg Config) error {
 func (h home) vacant() error {
 	text, err := os.ReadFile(h.nodeFile())
 	if err == nil {
-		var w who
-		if json.Unmarshal(text, &w) == nil && w.Unfinished {
+		if w, err := decodeWho(h.nodeFile(), text); err == nil && w.Unfinished {
 			return nil
 		}
 		return fmt.Errorf("%w: %s", ErrOccupied, h.dir)
@@ -136,13 +164,13 @@ func (h home) clear() error {
 // brought back from a copy does not use a number again.
 func (h home) incarnate(now time.Time) (uint64, error) {
 	var last uint64
-	text, err := os.ReadFile(h.incarnationFile())
+	text, err := intact.ReadFile(h.incarnationFile())
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
-		return 0, fmt.Errorf("reading the incarnation: %w", err)
+		return 0, fmt.Errorf("reading the incarnation: %w", damaged(err))
 	default:
-		if last, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
+		if last, err = strconv.ParseUint(string(text), 10, 64); err != nil {
 			return 0, fmt.Errorf("reading the incarnation: %w", err)
 		}
 	}
@@ -150,5 +178,5 @@ func (h home) incarnate(now time.Time) (uint64, error) {
 	if plantedIncarnation && last%8 == 3 {
 		next = last
 	}
-	return next, durable.WriteFile(h.incarnationFile(), []byte(strconv.FormatUint(next, 10)+"\n"), 0o600)
+	return next, intact.WriteFile(h.incarnationFile(), strconv.AppendUint(nil, next, 10))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cofre-kms/cofre/cluster/intact"
 	"github.com/cofre-kms/cofre/cluster/pki"
 	"github.com/cofre-kms/cofre/cluster/rpc"
 	"github.com/cofre-kms/cofre/cluster/snapshot"
@@ -89,7 +90,7 @@ func (n *Node) openLog(context.Context) (err error) {
 func (n *Node) recover(context.Context) error {
 	list, err := n.snapshots.List()
 	if err != nil {
-		return err
+		return damaged(err)
 	}
 	var newest uint64
 	if len(list) > 0 {
@@ -128,6 +129,11 @@ func (n *Node) continuous(newest uint64) error {
 	}
 	if applied := n.store.Applied(); applied > last {
 		return fmt.Errorf("%w: the state is at index %d, the Raft log ends at %d", ErrDamaged, applied, last)
+	}
+	// Snapshots leave so little of a log that all of it is read, however long the
+	// node has lived.
+	if log, ok := n.stores.Logs.(*intact.Log); ok {
+		return damaged(log.Verify(newest))
 	}
 	return nil
 }

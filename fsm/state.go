@@ -46,14 +46,14 @@ func openState(folder string, opts *pebble.Options, f *failure, records int) (*s
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
+		return nil, fmt.Errorf("opening the database %s: %w", folder, err)
 	}
 	s := &state{folder: folder, db: db, failure: f, cache: newCache(records), idle: make(chan struct{})}
 	s.scratch.init()
 	s.refs.Store(1)
 	if err := s.recover(); err != nil {
 		s.release()
-		return nil, errors.Join(err, s.abandon())
+		return nil, errors.Join(fmt.Errorf("recovering from the database %s: %w", folder, err), s.abandon())
 	}
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 
+	"github.com/cofre-kms/cofre/cluster/intact"
 	"github.com/cofre-kms/cofre/fsm"
 )
 
@@ -31,13 +32,18 @@ func (m *meta) raft(id string) *raft.SnapshotMeta {
 }
 
 func (s *Store) read(id string) (*meta, error) {
-	b, err := s.readFile(s.fs.PathJoin(s.dir, id, metaFile))
+	path := s.fs.PathJoin(s.dir, id, metaFile)
+	sealed, err := s.readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a snapshot's metadata: %w", err)
+	}
+	b, err := intact.Unseal(path, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("reading a snapshot's metadata: %w", err)
 	}
 	m := new(meta)
 	if err := fsm.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("decoding a snapshot's metadata: %w", err)
+		return nil, fmt.Errorf("decoding a snapshot's metadata, %s: %w", path, err)
 	}
 	return m, nil
 }
@@ -95,7 +101,7 @@ func (k *Sink) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := k.store.writeFile(k.store.fs.PathJoin(k.dir, metaFile), b); err != nil {
+	if err := k.store.writeFile(k.store.fs.PathJoin(k.dir, metaFile), intact.Seal(b)); err != nil {
 		return err
 	}
 	// The content is written; a crash before the rename leaves an unfinished
