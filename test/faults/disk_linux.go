@@ -11,24 +11,20 @@ import (
 	"github.com/cofre-kms/cofre/test/rig"
 )
 
-// diskSize is that of a node's file system. The Raft log alone may preallocate
-// 64 MiB.
-const diskSize = "384m"
+// tmpfs is a disk that can be full and is sound otherwise (tmpfs(5)).
+type tmpfs struct{ dir, filler string }
 
-// disk is the file system under a node's data, in memory (tmpfs(5)).
-type disk struct{ dir, filler string }
-
-// mountDisk mounts one. It takes CAP_SYS_ADMIN.
-func mountDisk(n *rig.Node) (*disk, error) {
-	d := &disk{dir: n.DataDir(), filler: filepath.Join(n.DataDir(), "filler")}
-	if err := unix.Mount("tmpfs", d.dir, "tmpfs", 0, "mode=0700,size="+diskSize); err != nil {
+// mountTmpfs mounts one. It takes CAP_SYS_ADMIN.
+func mountTmpfs(n *rig.Node) (*tmpfs, error) {
+	d := &tmpfs{dir: n.DataDir(), filler: filepath.Join(n.DataDir(), "filler")}
+	if err := unix.Mount("tmpfs", d.dir, "tmpfs", 0, fmt.Sprintf("mode=0700,size=%d", diskSize)); err != nil {
 		return nil, fmt.Errorf("mounting a file system: %w", err)
 	}
 	return d, nil
 }
 
 // fill takes all the space but some bytes.
-func (d *disk) fill(spare int64) error {
+func (d *tmpfs) fill(spare int64) error {
 	file, err := os.Create(d.filler)
 	if err != nil {
 		return err
@@ -48,19 +44,6 @@ func (d *disk) fill(spare int64) error {
 	return nil // the node was faster
 }
 
-func (d *disk) empty() error { return os.Remove(d.filler) }
+func (d *tmpfs) empty() error { return os.Remove(d.filler) }
 
-// unmount gives the file system up even where something uses it. Where its files
-// are to be kept they are copied to where it was.
-func (d *disk) unmount(keep bool) error {
-	kept := d.dir + ".kept"
-	if keep {
-		if err := os.CopyFS(kept, os.DirFS(d.dir)); err != nil {
-			return err
-		}
-	}
-	if err := unix.Unmount(d.dir, unix.MNT_DETACH); err != nil || !keep {
-		return err
-	}
-	return errors.Join(os.Remove(d.dir), os.Rename(kept, d.dir))
-}
+func (d *tmpfs) unmount() error { return unix.Unmount(d.dir, unix.MNT_DETACH) }

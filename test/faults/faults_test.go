@@ -37,7 +37,7 @@ func TestFaults(t *testing.T) {
 	for i := 0; more(i, began, tools); i++ {
 		seed := *seedFlag + uint64(i)
 		cfg := decide(seed, i, tools)
-		f := figures{Runs: 1}
+		f := figures{Runs: 1, Without: tools.without()}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { f = run(t, seed, cfg, tools) })
 		if !ok && f.Violations == 0 {
 			f.Violations = 1 // what the end of the cluster showed
@@ -97,6 +97,10 @@ func prepareTools(t *testing.T, upgrade bool) (tools tools) {
 	if err := place.close(); err != nil {
 		t.Fatal(err)
 	}
+	err = canBeFrail(t.TempDir())
+	if tools.frail = err == nil; !tools.frail {
+		t.Logf("disks are full at times in this run and fail in no other way: %v", err)
+	}
 	return tools
 }
 
@@ -105,7 +109,10 @@ func decide(seed uint64, run int, tools tools) config {
 	r := numbers(seed, forConfig)
 	cfg := config{nodes: 3 + 2*(r.IntN(3)/2), hsm: tools.kinds[r.IntN(len(tools.kinds))]}
 	cfg.logStore = []string{"boltdb", "wal"}[r.IntN(2)]
+	// One in four lives on a file system of the kernel's own.
+	cfg.frail = tools.frail && r.IntN(4) > 0
 	if *minutesFlag == 0 && !*onceFlag {
+		cfg.frail = tools.frail
 		cfg.nodes, cfg.hsm = 3, tools.kinds[run]
 	}
 	if *nodesFlag != 0 {
@@ -133,6 +140,7 @@ func run(t *testing.T, seed uint64, cfg config, tools tools) figures {
 	w := start(t, dir, cfg, tools, log)
 	w.live(t, dir, seed)
 	f := w.figures()
+	f.Without = tools.without()
 	f.Answered = answered(w.recorder.Ops())
 	report(t, w, dir)
 	return f

@@ -15,6 +15,8 @@ type figures struct {
 	Answered   int
 	Faults     int
 	Violations int
+	// Without is what this machine does not permit to fail.
+	Without string
 }
 
 func (w *world) figures() figures {
@@ -35,11 +37,23 @@ func (f *figures) add(g figures) {
 	f.Answered += g.Answered
 	f.Faults += g.Faults
 	f.Violations += g.Violations
+	f.Without = g.Without
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("runs=%d cluster-time=%.2fh operations=%d answered=%d faults=%d violations=%d",
-		f.Runs, f.Time.Hours(), f.Operations, f.Answered, f.Faults, f.Violations)
+	return fmt.Sprintf("runs=%d cluster-time=%.2fh operations=%d answered=%d faults=%d%s violations=%d",
+		f.Runs, f.Time.Hours(), f.Operations, f.Answered, f.Faults, f.Without, f.Violations)
+}
+
+// without says what cannot fail on this machine, as figures do.
+func (t tools) without() string {
+	switch {
+	case !t.root:
+		return " without=networks,disks"
+	case !t.frail:
+		return " without=disk-errors,disk-hangs,lost-writes,bit-rot"
+	}
+	return ""
 }
 
 // answered counts the operations of a history that were; all must have ended.

@@ -53,6 +53,10 @@ var nemeses = []nemesis{
 	{"resets", 3, networked, (*world).resets},
 
 	{"full-disk", 3, networked, (*world).fullDisk},
+	{"disk-errors", 4, withFrailDisks, (*world).diskErrors},
+	{"disk-hangs", 4, withFrailDisks, (*world).diskHangs},
+	{"lost-writes", 5, withFrailDisks, (*world).loseWrites},
+	{"bit-rot", 4, withFrailDisks, (*world).rotBits},
 
 	{"hsm-removed", 3, withModule, misbehaves(moduleRemoved)},
 	{"hsm-failing", 2, withModule, misbehaves(moduleFailing)},
@@ -65,10 +69,11 @@ var nemeses = []nemesis{
 	{"clocks", 6, withClocks, (*world).stepClocks},
 }
 
-func networked(w *world) bool  { return w.network != nil }
-func fiveNodes(w *world) bool  { return w.network != nil && len(w.members()) >= 4 }
-func withClocks(w *world) bool { return w.victims[0].clock != nil }
-func withModule(w *world) bool { return w.victims[0].module != nil }
+func networked(w *world) bool      { return w.network != nil }
+func fiveNodes(w *world) bool      { return w.network != nil && len(w.members()) >= 4 }
+func withClocks(w *world) bool     { return w.victims[0].clock != nil }
+func withModule(w *world) bool     { return w.victims[0].module != nil }
+func withFrailDisks(w *world) bool { return w.victims[0].frail != nil }
 
 // chosen says whether a nemesis may act.
 func (w *world) chosen(n nemesis) bool { return len(w.only) == 0 || slices.Contains(w.only, n.name) }

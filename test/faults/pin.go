@@ -24,6 +24,10 @@ func (w *world) wrongPIN(r *rand.Rand) {
 		return // a token that does not work refuses nobody
 	}
 	defer v.moduleBusy.Unlock()
+	if !v.diskBusy.TryLock() {
+		return // neither does one whose disk is ill
+	}
+	defer v.diskBusy.Unlock()
 	right, err := os.ReadFile(v.PINFile())
 	if err != nil {
 		w.check("reading a PIN", err)

@@ -18,9 +18,9 @@ func newNamespace() (*namespace, error)     { return nil, errLinux }
 func (*namespace) Do(fn func() error) error { return fn() }
 func (*namespace) close() error             { return nil }
 
-type disk struct{}
+type tmpfs struct{}
 
-func mountDisk(*rig.Node) (*disk, error) { return nil, errLinux }
-func (*disk) fill(int64) error           { return errLinux }
-func (*disk) empty() error               { return errLinux }
-func (*disk) unmount(bool) error         { return errLinux }
+func mountTmpfs(*rig.Node) (*tmpfs, error) { return nil, errLinux }
+func (*tmpfs) fill(int64) error            { return errLinux }
+func (*tmpfs) empty() error                { return errLinux }
+func (*tmpfs) unmount() error              { return errLinux }

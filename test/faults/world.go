@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cofre-kms/cofre/test/faults/frail"
 	"github.com/cofre-kms/cofre/test/history"
 	"github.com/cofre-kms/cofre/test/rig"
 	"github.com/cofre-kms/cofre/test/workload"
@@ -24,7 +25,9 @@ type world struct {
 	log     io.Writer // what happened when
 	began   time.Time
 
-	only     []string // names of the nemeses that act; empty: all
+	only    []string   // names of the nemeses that act; empty: all
+	rotting sync.Mutex // held while one node has a rotten file
+
 	objects  *workload.Objects
 	recorder *history.Recorder
 
@@ -41,9 +44,10 @@ type world struct {
 // victim is a node, and what can be done to it.
 type victim struct {
 	*rig.Node
-	disk   *disk    // nil where file systems cannot be mounted
-	module *control // nil for an embedded partition
-	clock  *control // seconds by which it is wrong; nil where the binary is the shipped one
+	disk   disk        // nil where file systems cannot be mounted
+	frail  *frail.Disk // the same, where it can do more than be full
+	module *control    // nil for an embedded partition
+	clock  *control    // seconds by which it is wrong; nil where the binary is the shipped one
 
 	// member says that the node is one. Faults leave the others alone.
 	member atomic.Bool
@@ -90,6 +94,7 @@ type tools struct {
 	next   string   // a later release; empty where none is built
 	root   bool     // namespaces and mounts are permitted
 	only   []string // names of the nemeses that act; empty: all
+	frail  bool     // and FUSE is
 }
 
 // config is what a seed decides about a cluster, where no flag does.
@@ -97,9 +102,16 @@ type config struct {
 	nodes    int
 	hsm      string
 	logStore string
+	frail    bool // disks can do more than be full
 }
 
-func (c config) String() string { return fmt.Sprintf("%d nodes, %s, %s", c.nodes, c.hsm, c.logStore) }
+func (c config) String() string {
+	text := fmt.Sprintf("%d nodes, %s, %s", c.nodes, c.hsm, c.logStore)
+	if c.frail {
+		text += ", frail disks"
+	}
+	return text
+}
 
 // start builds a cluster in dir.
 func start(t *testing.T, dir string, cfg config, tools tools, log io.Writer) *world {
@@ -141,7 +153,7 @@ func (w *world) prepare(n *rig.Node, cfg config, tools tools) (err error) {
 	if w.network == nil {
 		return nil
 	}
-	if v.disk, err = mountDisk(n); err != nil {
+	if err := v.mount(cfg.frail); err != nil {
 		return err
 	}
 	return w.network.add(n)
@@ -154,7 +166,7 @@ func (w *world) close(t *testing.T) {
 		if v.disk == nil {
 			continue
 		}
-		if err := v.disk.unmount(t.Failed()); err != nil {
+		if err := v.unmount(t.Failed()); err != nil {
 			t.Error(err)
 		}
 	}
