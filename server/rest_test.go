@@ -77,7 +77,9 @@ func problem(t testing.TB, w *httptest.ResponseRecorder) rest.Problem {
 	t.Helper()
 	var failed rest.Failure
 	if w.Code != 200 {
-		if err := json.Unmarshal(w.Body.Bytes(), &failed); err != nil || failed.Error.RequestID != w.Header()["x-amzn-RequestId"][0] { //lint:ignore SA1008 AWS's own spelling
+		//lint:ignore SA1008 AWS's own spelling
+		id := w.Header()["x-amzn-RequestId"][0]
+		if err := json.Unmarshal(w.Body.Bytes(), &failed); err != nil || failed.Error.RequestID != id {
 			t.Errorf("the body of an error is %q: %v", w.Body, err)
 		}
 	}
