@@ -1,9 +1,12 @@
 package cluster
 
 import (
+	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +208,32 @@ func TestDamagedCheckpointFile(t *testing.T) {
 	n.awaitProblem(ErrDamaged)
 	f.append(2)
 	f.awaitCheckpoint() // by the two others
+}
+
+// forgetful is a partition's memory that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) Remember(context.Context, []byte) error { return nil }
+func (forgetful) Recall(context.Context) ([]byte, error) { return nil, nil }
+
+// TestReadErrorIsNoVerdict: a tree that cannot be read once does not keep the
+// node from signing for good.
+func TestReadErrorIsNoVerdict(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := &notary{node: "node-1", key: key, memory: forgetful{}, file: filepath.Join(t.TempDir(), "checkpoint"), now: time.Now}
+	leaf := tlog.RecordHash([]byte("record"))
+	tree := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) { return slices.Repeat([]tlog.Hash{leaf}, len(indexes)), nil })
+	broken := tlog.HashReaderFunc(func([]int64) ([]tlog.Hash, error) { return nil, errors.New("the disk fails") })
+	v := vow{0, ledger.Checkpoint{Origin: "cofre/test", Size: 1, Root: leaf}}
+	for _, hashes := range []tlog.HashReader{tree, broken, tree} {
+		_, err := y.sign(t.Context(), v, hashes)
+		if _, fails := hashes.ReadHashes([]int64{0}); (err != nil) != (fails != nil) {
+			t.Errorf("signing: %v, reading the tree: %v", err, fails)
+		}
+	}
 }
 
 // TestRemovedMembersHaveNoVoice: the keys of the members that are left make the

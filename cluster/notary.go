@@ -142,9 +142,12 @@ func (y *notary) sign(ctx context.Context, v vow, hashes tlog.HashReader) ([]byt
 	if y.problem != nil && !errors.Is(y.problem, ErrFork) {
 		return nil, y.problem
 	}
-	y.problem = y.extends(v, hashes)
-	if y.problem != nil {
-		return nil, y.problem
+	err := y.extends(v, hashes)
+	if err == nil || errors.Is(err, ErrFork) {
+		y.problem = err // any other says nothing of the ledger: the next call tries again
+	}
+	if err != nil {
+		return nil, err
 	}
 	if v.before(y.signed) {
 		return nil, fmt.Errorf("cluster: this node has signed a checkpoint of %d records already", y.signed.Size)
