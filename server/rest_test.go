@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -219,6 +220,9 @@ func TestRESTStream(t *testing.T) {
 // TestRESTByCurl signs with curl.
 func TestRESTByCurl(t *testing.T) {
 	curl, err := exec.LookPath("curl")
+	if err != nil && os.Getenv("COFRE_REQUIRE_AWS_CLIENTS") == "1" {
+		t.Fatal("there is no curl, and COFRE_REQUIRE_AWS_CLIENTS is 1")
+	}
 	if err != nil {
 		t.Skip("there is no curl")
 	}
